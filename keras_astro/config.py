@@ -1,0 +1,177 @@
+"""A run's settings: typed, validated up front, read from and written to YAML.
+
+Precedence: defaults < YAML < `--set key=value`. Every mistake is one line that
+names the key, where it stands and the nearest key that exists.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from keras_astro.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A group of settings: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataConfig(Section):
+    """Where rows come from and how they are divided."""
+
+    paths: tuple[str, ...] = ()
+    simulated_rows: int = Field(3000, ge=10)
+    validation_fraction: float = Field(0.1, gt=0, lt=0.5)
+    calibration_fraction: float = Field(0.15, gt=0, lt=0.5)
+    test_fraction: float = Field(0.0, ge=0, lt=0.9)
+    memory_limit_mb: int = Field(2000, ge=10)
+
+
+class TrainConfig(Section):
+    """How weights are found."""
+
+    epochs: int = Field(200, ge=1)
+    batch_size: int = Field(128, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    clip_norm: float = Field(1.0, gt=0)
+    strategy: Literal["auto", "cpu", "mirrored"] = "auto"
+    jit: bool = False
+    steps_per_execution: int = Field(16, ge=1)
+    checkpoint_seconds: float = Field(20.0, ge=0)
+
+
+class TuneConfig(Section):
+    """How settings are found."""
+
+    trials: int = Field(12, ge=1)
+    oracle: Literal["hyperband", "bayesian", "random", "grid"] = "hyperband"
+    epochs: int = Field(60, ge=1)
+
+
+class RunConfig(Section):
+    """All settings of one run; each task adds its own sections.
+
+    Example:
+        >>> config = RunConfig(task="lensing", seed=3)
+        >>> config.train.batch_size
+        128
+    """
+
+    task: str
+    seed: int = Field(0, ge=0)
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    tune: TuneConfig = TuneConfig()
+
+    def to_yaml(self) -> str:
+        """The complete configuration as YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    def digest(self) -> str:
+        """Hash of all settings: equal digests are equal runs."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+Config = TypeVar("Config", bound=RunConfig)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Reads a YAML mapping.
+
+    Raises:
+        ConfigError: If the file is absent, not YAML or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "malformed"
+        raise ConfigError(f"{path}{where}: not YAML ({problem})") from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path}: expected settings as `key: value`, found {type(content).__name__}"
+        )
+    return content
+
+
+def set_values(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Applies `a.b=c` overrides to nested values; `c` is read as YAML.
+
+    Raises:
+        ConfigError: If an override has no `=`, or a part of the key is no section.
+
+    Example:
+        >>> set_values({"train": {"epochs": 5}}, ["train.epochs=7", "seed=1"])
+        {'train': {'epochs': 7}, 'seed': 1}
+    """
+    result = json.loads(json.dumps(values))
+    for override in overrides:
+        key, sign, text = override.partition("=")
+        if not sign or not key:
+            raise ConfigError(f"--set {override}: expected key=value")
+        *parents, last = key.split(".")
+        node = result
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"--set {override}: {parent} is not a section")
+        try:
+            node[last] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {override}: {text!r} is not a value") from error
+    return result
+
+
+def build_config(cls: type[Config], values: dict[str, Any], *, where: str) -> Config:
+    """Validates values into a configuration.
+
+    Args:
+        cls: The task's configuration class.
+        values: Nested settings.
+        where: What to name in errors, e.g. the file.
+
+    Raises:
+        ConfigError: Naming the first wrong key, its value and the nearest valid key.
+    """
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(_explain(cls, first, where)) from error
+
+
+def _explain(cls: type[BaseModel], problem: dict[str, Any], where: str) -> str:
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, _keys(cls), n=1, cutoff=0.5)
+        suggestion = f" (did you mean {near[0]}?)" if near else ""
+        return f"{key} is not a setting{suggestion} in {where}"
+    return f"{key} = {problem['input']!r} in {where}: {_plain(problem['msg'])}"
+
+
+def _plain(message: str) -> str:
+    return message[0].lower() + message[1:]
+
+
+def _keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
+    found = []
+    for name, field in cls.model_fields.items():
+        found.append(prefix + name)
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += _keys(kind, f"{prefix}{name}.")
+    return found

@@ -1,0 +1,217 @@
+"""The one in-memory form of data: named arrays, rows first, described by a schema."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_astro.errors import DataError
+
+
+@dataclass(frozen=True)
+class Field:
+    """One named array of a schema, without its leading row axis.
+
+    Args:
+        name: The field's standard term, e.g. `image` or `theta_E_arcsec`.
+        axes: Names of the axes after the row axis, e.g. `("y", "x", "band")`.
+        dtype: NumPy dtype name; `str` for text.
+        units: Unit as astropy writes it; empty when dimensionless.
+        description: One sentence.
+        optional: Whether a data set may lack it.
+    """
+
+    name: str
+    axes: tuple[str, ...] = ()
+    dtype: str = "float32"
+    units: str = ""
+    description: str = ""
+    optional: bool = True
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a task's data consists of: model inputs, known truth, and bookkeeping."""
+
+    task: str
+    inputs: tuple[Field, ...]
+    targets: tuple[Field, ...] = ()
+    meta: tuple[Field, ...] = ()
+
+    def group(self, name: str) -> dict[str, Field]:
+        """Fields of `inputs`, `targets` or `meta` by name."""
+        return {f.name: f for f in getattr(self, name)}
+
+
+GROUPS = ("inputs", "targets", "meta")
+
+
+@dataclass
+class Sample:
+    """Rows of data in memory: `inputs`, `targets` and `meta`, all rows first.
+
+    `meta["id"]` names each row. `meta["group"]` names the object or physical system
+    that a row belongs to; splits never divide a group. It defaults to the id.
+
+    Raises:
+        DataError: If the arrays differ in length, a required field is missing, or a
+            field has the wrong number of axes.
+
+    Example:
+        >>> schema = Schema("demo", (Field("flux", ("wavelength",)),))
+        >>> sample = Sample(schema, {"flux": np.ones((3, 5), "float32")})
+        >>> len(sample), sample.meta["id"][2], sample.take([0, 2]).inputs["flux"].shape
+        (3, '2', (2, 5))
+    """
+
+    schema: Schema
+    inputs: dict[str, np.ndarray]
+    targets: dict[str, np.ndarray] = field(default_factory=dict)
+    meta: dict[str, np.ndarray] = field(default_factory=dict)
+    name: str = "in-memory data"
+
+    def __post_init__(self):
+        self._check_fields()
+        self.meta = dict(self.meta)
+        if "id" not in self.meta:
+            self.meta["id"] = np.arange(len(self)).astype(str)
+        self.meta.setdefault("group", self.meta["id"])
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Sample:
+        """The rows at `indices`, in that order."""
+        return self._map(lambda array: array[np.asarray(indices)])
+
+    def rows(self, start: int, stop: int) -> Sample:
+        """The rows `start` to `stop`, as views."""
+        return self._map(lambda array: array[start:stop])
+
+    def _map(self, function) -> Sample:
+        groups = {
+            group: {k: function(np.asarray(v)) for k, v in getattr(self, group).items()}
+            for group in GROUPS
+        }
+        return Sample(self.schema, name=self.name, **groups)
+
+    def _check_fields(self):
+        if not self.inputs:
+            raise DataError(f"{self.name}: no input arrays")
+        lengths = {
+            f"{group}/{key}": len(array)
+            for group in GROUPS
+            for key, array in getattr(self, group).items()
+        }
+        if len(set(lengths.values())) != 1:
+            raise DataError(f"{self.name}: arrays differ in their row counts: {lengths}")
+        for group in GROUPS:
+            arrays: Mapping[str, np.ndarray] = getattr(self, group)
+            for spec in getattr(self.schema, group):
+                if spec.name not in arrays:
+                    if not spec.optional:
+                        raise DataError(f"{self.name}: {group}/{spec.name} is missing")
+                    continue
+                found = np.asarray(arrays[spec.name])
+                if found.ndim != len(spec.axes) + 1:
+                    expected = ", ".join(("row", *spec.axes))
+                    raise DataError(
+                        f"{self.name}: {group}/{spec.name} should have axes "
+                        f"({expected}), found shape {found.shape}"
+                    )
+
+
+class Source(abc.ABC):
+    """Rows that are read when asked for, so that files may exceed the memory."""
+
+    schema: Schema
+    name: str
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    @abc.abstractmethod
+    def take(self, indices: Sequence[int] | np.ndarray) -> Sample:
+        """The rows at `indices`, in that order."""
+
+    def read(self, start: int = 0, stop: int | None = None) -> Sample:
+        """The rows `start` to `stop` (the end when None)."""
+        stop = len(self) if stop is None else min(stop, len(self))
+        return self.take(np.arange(start, stop))
+
+    def facts(self) -> dict[str, np.ndarray]:
+        """Each row's `id`, `group` and `is_anomaly` (0 where there is no label).
+
+        Sources that know these without reading pixels override this.
+        """
+        blocks = [
+            {
+                "id": block.meta["id"],
+                "group": block.meta["group"],
+                "is_anomaly": block.targets.get(
+                    "is_anomaly", np.zeros(len(block), "uint8")
+                ),
+            }
+            for block in self.blocks(256)
+        ]
+        return {k: np.concatenate([b[k] for b in blocks]) for k in blocks[0]}
+
+    def blocks(self, rows: int) -> Iterator[Sample]:
+        """Consecutive samples of at most `rows` rows."""
+        for start in range(0, len(self), rows):
+            yield self.read(start, start + rows)
+
+
+class MemorySource(Source):
+    """A sample in memory, seen as a source."""
+
+    def __init__(self, sample: Sample):
+        self.sample = sample
+        self.schema = sample.schema
+        self.name = sample.name
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    def take(self, indices):
+        return self.sample.take(indices)
+
+    def read(self, start=0, stop=None):
+        return self.sample.rows(start, len(self) if stop is None else stop)
+
+
+class Subset(Source):
+    """Chosen rows of another source, e.g. one side of a split."""
+
+    def __init__(self, source: Source, indices: Sequence[int] | np.ndarray):
+        self.source = source
+        self.indices = np.asarray(indices, dtype=np.int64)
+        self.schema = source.schema
+        self.name = source.name
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def take(self, indices):
+        return self.source.take(self.indices[np.asarray(indices)])
+
+    def facts(self):
+        return {k: v[self.indices] for k, v in self.source.facts().items()}
+
+
+def concatenate(samples: Sequence[Sample]) -> Sample:
+    """Joins samples of one schema, keeping the fields that all of them have."""
+    first = samples[0]
+    groups = {
+        group: {
+            key: np.concatenate([getattr(s, group)[key] for s in samples])
+            for key in getattr(first, group)
+            if all(key in getattr(s, group) for s in samples)
+        }
+        for group in GROUPS
+    }
+    return Sample(first.schema, name=first.name, **groups)

@@ -1,0 +1,76 @@
+"""Measures of detection, calibration, latent spaces and regression, in NumPy."""
+
+from keras_astro.metrics.conformal import (
+    conformal_p_values,
+    conformal_threshold,
+    realised_fpr,
+    uniformity_band,
+    uniformity_test,
+)
+from keras_astro.metrics.curves import DetectionCurve, detection_curve
+from keras_astro.metrics.detection import (
+    Roc,
+    auc,
+    auc_difference,
+    auc_interval,
+    roc_curve,
+    tpr_at_fpr,
+    tpr_at_fpr_interval,
+)
+from keras_astro.metrics.intervals import (
+    Interval,
+    binomial_interval,
+    bootstrap_interval,
+)
+from keras_astro.metrics.latent import (
+    LatentView,
+    active_units,
+    latent_pca,
+    latent_sd,
+)
+from keras_astro.metrics.maps import peak_distance, pixel_auc, truth_mask
+from keras_astro.metrics.regression import (
+    bias,
+    coverage,
+    interval_coverage,
+    pit,
+    pulls,
+    rmse,
+    rmse_interval,
+    sigma_nmad,
+)
+
+__all__ = [
+    "DetectionCurve",
+    "Interval",
+    "LatentView",
+    "Roc",
+    "active_units",
+    "auc",
+    "auc_difference",
+    "auc_interval",
+    "bias",
+    "binomial_interval",
+    "bootstrap_interval",
+    "conformal_p_values",
+    "conformal_threshold",
+    "coverage",
+    "detection_curve",
+    "interval_coverage",
+    "latent_pca",
+    "latent_sd",
+    "peak_distance",
+    "pit",
+    "pixel_auc",
+    "pulls",
+    "realised_fpr",
+    "rmse",
+    "rmse_interval",
+    "roc_curve",
+    "sigma_nmad",
+    "tpr_at_fpr",
+    "tpr_at_fpr_interval",
+    "truth_mask",
+    "uniformity_band",
+    "uniformity_test",
+]

@@ -1,0 +1,62 @@
+"""The package's Keras classes, registered by hand and found by name.
+
+Registration is explicit: a class is known once its module is imported, and
+`load_all` imports the modules that define classes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+PACKAGE = "keras_astro"
+
+# Modules that define registered classes, one line each.
+MODULES = (
+    "keras_astro.preprocessing.images",
+    "keras_astro.layers.pca",
+    "keras_astro.layers.tangent",
+    "keras_astro.layers.residual",
+    "keras_astro.layers.conformal",
+    "keras_astro.layers.physics",
+    "keras_astro.layers.contractive",
+    "keras_astro.layers.sampling",
+    "keras_astro.layers.likelihood",
+)
+
+_CLASSES: dict[str, type] = {}
+
+
+def register() -> Callable[[type], type]:
+    """Class decorator: makes a Keras object loadable from `.keras` files by its name.
+
+    Example:
+        >>> import keras
+        >>> @register()
+        ... class Twice(keras.layers.Layer):
+        ...     def call(self, x):
+        ...         return 2 * x
+        >>> registered()["Twice"] is Twice
+        True
+    """
+    import keras
+
+    decorate = keras.saving.register_keras_serializable(package=PACKAGE)
+
+    def remember(cls: type) -> type:
+        _CLASSES[cls.__name__] = cls
+        return decorate(cls)
+
+    return remember
+
+
+def registered() -> dict[str, type]:
+    """All registered classes imported so far, by class name."""
+    return dict(_CLASSES)
+
+
+def load_all() -> dict[str, type]:
+    """Imports every module with registered classes, so that Keras files load."""
+    for module in MODULES:
+        importlib.import_module(module)
+    return registered()

@@ -1,0 +1,118 @@
+"""What a science case declares, so that one path serves all of them."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_astro.config import RunConfig
+from keras_astro.data.sample import Sample, Schema, Source
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass
+class Stage:
+    """One fit of a pipeline: a Keras model, its rows, and how long it trains.
+
+    Args:
+        name: Unique in its task; names the checkpoint and the history rows.
+        model: Functional model, not yet compiled. Losses added by its layers count.
+        inputs: Training rows, `(row, ...)`; an array or a memory map.
+        targets: What `loss` compares with; `inputs` when None.
+        validation: `(inputs, targets)` that never move a weight.
+        loss: Keras loss or its name; None when the layers add all losses.
+        epochs: Passes over `inputs`.
+        batch_size: Rows a step, over all replicas.
+        learning_rate: Peak of the cosine schedule.
+    """
+
+    name: str
+    model: keras.Model
+    inputs: np.ndarray
+    targets: np.ndarray | None
+    validation: tuple[np.ndarray, np.ndarray | None]
+    loss: Any
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass
+class Parts:
+    """The four groups of rows of a run; only `train` and `validation` meet a fit.
+
+    `calibration` sets thresholds and is held back from every fit; `test` is looked at
+    by `evaluate` alone and holds the rows that are labelled anomalous.
+    """
+
+    train: Source
+    validation: Source
+    calibration: Source
+    test: Source
+
+
+@dataclass
+class Evaluation:
+    """What `evaluate` found: numbers, figures and the words beside them."""
+
+    metrics: dict[str, float | dict[str, float]]
+    sections: list[Any] = field(default_factory=list)
+    verdicts: list[Any] = field(default_factory=list)
+    table: Any = None
+
+
+class Task(abc.ABC):
+    """A science case: data, preprocessing, models, objective, metrics, figures.
+
+    The trainer calls `prepare`, fits each of `stages`, then calls `assemble`; the
+    assembled model takes raw rows and is what is saved, exported and verified.
+    """
+
+    name: str
+    schema: Schema
+
+    @abc.abstractmethod
+    def simulate(
+        self, config: RunConfig, n: int, *, seed: int, jobs: int = 1
+    ) -> Iterator[Sample]:
+        """Rows with known truth, in blocks."""
+
+    @abc.abstractmethod
+    def prepare(self, config: RunConfig, parts: Parts) -> Any:
+        """Fits preprocessing on the training rows and computes the cached features."""
+
+    @abc.abstractmethod
+    def stages(self, config: RunConfig, prepared: Any) -> list[Stage]:
+        """The fits, in order."""
+
+    @abc.abstractmethod
+    def assemble(
+        self,
+        config: RunConfig,
+        prepared: Any,
+        models: Mapping[str, keras.Model],
+        parts: Parts,
+    ) -> keras.Model:
+        """The full model: raw rows in, named scores and parameters out."""
+
+    @abc.abstractmethod
+    def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
+        """The named signatures of the full model."""
+
+    @abc.abstractmethod
+    def evaluate(
+        self, config: RunConfig, model: keras.Model, test: Source, train: Source
+    ) -> Evaluation:
+        """Metrics and figures on rows that no fit has seen; `train` fits baselines."""
+
+    @abc.abstractmethod
+    def objective(
+        self, config: RunConfig, prepared: Any, models: Mapping[str, keras.Model]
+    ) -> dict[str, float]:
+        """Named numbers that tuning minimises; the key `objective` is the sum used."""

@@ -1,0 +1,106 @@
+"""The science cases by name, known without importing TensorFlow."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_astro.config import RunConfig, build_config, read_yaml, set_values
+from keras_astro.errors import ConfigError, UsageError, missing_extra
+
+if TYPE_CHECKING:
+    from keras_astro.data.sample import Schema
+    from keras_astro.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a case's parts are found, and one line that says what it does."""
+
+    name: str
+    title: str
+    summary: str
+    config: str
+    task: str
+    schema: str
+
+
+CATALOG = {
+    "lensing": Entry(
+        name="lensing",
+        title="Strong lenses",
+        summary="flags dark-matter substructure in lens images, trained without labels",
+        config="keras_astro.tasks.lensing_config:LensingConfig",
+        task="keras_astro.tasks.lensing:LensingTask",
+        schema="keras_astro.data.schemas:LENSING",
+    ),
+}
+
+
+def entry(name: str) -> Entry:
+    """The catalogue entry of a task.
+
+    Raises:
+        UsageError: If there is no such task.
+    """
+    if name in CATALOG:
+        return CATALOG[name]
+    near = difflib.get_close_matches(name, CATALOG, n=1)
+    suggestion = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(
+        f"{name} is not a task ({suggestion}tasks: {', '.join(CATALOG)})",
+        hint="List them with: kastro tasks",
+    )
+
+
+def config_class(name: str) -> type[RunConfig]:
+    """The configuration class of a task."""
+    return _load(entry(name).config)
+
+
+def schema(name: str) -> Schema:
+    """The data schema of a task."""
+    return _load(entry(name).schema)
+
+
+def get_task(name: str) -> Task:
+    """The task object.
+
+    Raises:
+        MissingExtraError: If TensorFlow is not installed.
+    """
+    try:
+        return _load(entry(name).task)()
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("keras_astro"):
+            raise
+        raise missing_extra(
+            error.name or "tensorflow", extra="train", purpose=f"the {name} task"
+        ) from error
+
+
+def load_config(task_or_path: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """Resolves a task name or a YAML file, with overrides, into a configuration.
+
+    Raises:
+        UsageError: If it is neither a task nor a file.
+        ConfigError: If a setting is wrong.
+    """
+    path = Path(task_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        values, where = read_yaml(path), str(path)
+        if "task" not in values:
+            raise ConfigError(f"{path}: expected a `task` key, e.g. `task: lensing`")
+    else:
+        values, where = {"task": entry(task_or_path).name}, "--set"
+    values = set_values(values, overrides)
+    return build_config(config_class(values["task"]), values, where=where)
+
+
+def _load(reference: str):
+    module, _, attribute = reference.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,32 @@
+"""Shared fixtures: quiet TensorFlow, real data where a checkout has it."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def pytest_sessionstart(session):
+    if importlib.util.find_spec("keras_astro.tuning") is None:
+        pytest.exit("keras_astro.tuning is not importable: run pip install -e .", 2)
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The repository root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def slc():
+    """Folder of the real strong-lensing images (train.zip, validation.zip)."""
+    folder = SHARED / "slc"
+    if not folder.is_dir():
+        pytest.skip("real lens images (shared/data/slc) are not beside this checkout")
+    return folder
