@@ -63,8 +63,8 @@ class Sample:
     Example:
         >>> schema = Schema("demo", (Field("flux", ("wavelength",)),))
         >>> sample = Sample(schema, {"flux": np.ones((3, 5), "float32")})
-        >>> len(sample), sample.meta["id"][2], sample.take([0, 2]).inputs["flux"].shape
-        (3, '2', (2, 5))
+        >>> len(sample), sample.take([0, 2]).inputs["flux"].shape
+        (3, (2, 5))
     """
 
     schema: Schema
@@ -107,7 +107,7 @@ class Sample:
             for key, array in getattr(self, group).items()
         }
         if len(set(lengths.values())) != 1:
-            raise DataError(f"{self.name}: arrays differ in their row counts: {lengths}")
+            raise DataError(f"{self.name}: arrays differ in row counts: {lengths}")
         for group in GROUPS:
             arrays: Mapping[str, np.ndarray] = getattr(self, group)
             for spec in getattr(self.schema, group):

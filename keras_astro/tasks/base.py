@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,18 +57,8 @@ class Parts:
     test: Source
 
 
-@dataclass
-class Evaluation:
-    """What `evaluate` found: numbers, figures and the words beside them."""
-
-    metrics: dict[str, float | dict[str, float]]
-    sections: list[Any] = field(default_factory=list)
-    verdicts: list[Any] = field(default_factory=list)
-    table: Any = None
-
-
 class Task(abc.ABC):
-    """A science case: data, preprocessing, models, objective, metrics, figures.
+    """A science case: data, preprocessing, models and objective.
 
     The trainer calls `prepare`, fits each of `stages`, then calls `assemble`; the
     assembled model takes raw rows and is what is saved, exported and verified.
@@ -104,12 +94,6 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
-
-    @abc.abstractmethod
-    def evaluate(
-        self, config: RunConfig, model: keras.Model, test: Source, train: Source
-    ) -> Evaluation:
-        """Metrics and figures on rows that no fit has seen; `train` fits baselines."""
 
     @abc.abstractmethod
     def objective(

@@ -1,0 +1,88 @@
+"""Checkpoints of a stage: atomic, with optimiser, epoch and history."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import keras
+
+from keras_astro.training.files import write_json
+
+
+class Checkpoints:
+    """The checkpoints of one stage in a run folder.
+
+    A state file names the weights file it belongs to and is replaced last, so that a
+    kill at any moment leaves a pair that fits.
+
+    Args:
+        folder: The run's `checkpoints` folder.
+        stage: Name of the stage.
+    """
+
+    def __init__(self, folder: Path, stage: str):
+        self.folder = folder
+        self.stage = stage
+        self.state_path = folder / f"{stage}.json"
+
+    @property
+    def state(self) -> dict | None:
+        """Epoch, history and whether the stage is finished; None before the first."""
+        if not self.state_path.is_file():
+            return None
+        return json.loads(self.state_path.read_text())
+
+    def save(self, model: keras.Model, *, epoch: int, history: list[dict], done: bool):
+        """Writes the weights, then the state that points to them."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"{self.stage}-{epoch}{'-final' if done else ''}.weights.h5"
+        target = self.folder / name
+        partial = self.folder / f"partial-{name}"
+        model.save_weights(partial)
+        partial.replace(target)
+        write_json(
+            self.state_path,
+            {"epoch": epoch, "weights": name, "done": done, "history": history},
+        )
+        for old in self.folder.glob(f"{self.stage}-*.weights.h5"):
+            if old.name != name:
+                old.unlink()
+
+    def restore(self, model: keras.Model) -> dict | None:
+        """Loads weights and optimiser state into a compiled model, if there are any."""
+        state = self.state
+        if state is not None:
+            # Weights of an optimiser that has no variables yet are skipped in silence.
+            model.optimizer.build(model.trainable_variables)
+            model.load_weights(self.folder / state["weights"])
+        return state
+
+
+class Recorder(keras.callbacks.Callback):
+    """Collects each epoch's losses and saves a checkpoint after each interval.
+
+    Args:
+        history: Rows of earlier epochs, extended in place.
+        checkpoints: Where to save; nothing is saved when None.
+        seconds: The interval; a checkpoint falls on the first epoch end after it.
+    """
+
+    def __init__(
+        self, history: list, checkpoints: Checkpoints | None, *, seconds: float
+    ):
+        super().__init__()
+        self.history = history
+        self.checkpoints = checkpoints
+        self.seconds = seconds
+        self.last = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1} | {k: float(v) for k, v in (logs or {}).items()}
+        self.history.append(row)
+        if self.checkpoints and time.monotonic() - self.last >= self.seconds:
+            self.checkpoints.save(
+                self.model, epoch=epoch + 1, history=self.history, done=False
+            )
+            self.last = time.monotonic()

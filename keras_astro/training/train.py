@@ -1,0 +1,121 @@
+"""A whole run: split, prepare, fit the stages, assemble, save."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from keras_astro.config import DataConfig, RunConfig
+from keras_astro.data.sample import Source, Subset
+from keras_astro.data.splits import Split, split_by_group
+from keras_astro.errors import DataError
+from keras_astro.tasks.base import Parts, Task
+from keras_astro.training.checkpoint import Checkpoints
+from keras_astro.training.fit import Progress, fit_stage, write_history
+from keras_astro.training.run import Run
+from keras_astro.training.saving import save_model
+from keras_astro.training.strategy import choose_strategy
+
+MINIMUM_ROWS = 40
+
+
+def train(
+    task: Task,
+    source: Source,
+    run: Run,
+    *,
+    progress: Progress | None = None,
+) -> keras.Model:
+    """Trains a run to its end, continuing from its checkpoints where there are any.
+
+    Args:
+        task: The science case.
+        source: All rows; the run's split decides what each is for.
+        run: An opened run folder with its configuration.
+        progress: Called at each epoch's end.
+
+    Returns:
+        The full model, also saved as `model.keras`.
+
+    Raises:
+        DataError: If there are too few rows, or the data changed since the split.
+    """
+    config = run.config
+    keras.utils.set_random_seed(config.seed)
+    if run.finished:
+        return run.load_model()
+    split = load_or_make_split(source, run, config)
+    parts = make_parts(source, split)
+    with choose_strategy(config.train.strategy).scope():
+        prepared = task.prepare(config, parts)
+        models, histories = {}, {}
+        for stage in task.stages(config, prepared):
+            histories[stage.name] = fit_stage(
+                stage,
+                config.train,
+                seed=config.seed,
+                checkpoints=Checkpoints(run.path / "checkpoints", stage.name),
+                progress=progress,
+            )
+            models[stage.name] = stage.model
+        write_history(run.path / "history.csv", histories)
+        model = task.assemble(config, prepared, models, parts)
+    save_model(model, run.path / "model.keras")
+    return model
+
+
+def load_or_make_split(source: Source, run: Run, config: RunConfig) -> Split:
+    """The run's split, made once and checked against the data afterwards."""
+    ids, groups, anomalous = row_facts(source)
+    path = run.path / "split.json"
+    if path.is_file():
+        split = Split.load(path)
+        split.check_ids(ids)
+        return split
+    split = make_split(groups, anomalous, config.data, seed=config.seed, ids=ids)
+    split.save(path)
+    return split
+
+
+def make_split(
+    groups: np.ndarray,
+    anomalous: np.ndarray,
+    data: DataConfig,
+    *,
+    seed: int,
+    ids: np.ndarray,
+) -> Split:
+    """Divides groups of rows; every row labelled anomalous goes to the test rows.
+
+    Raises:
+        DataError: If fewer than 40 rows are not labelled anomalous.
+    """
+    normal = int(np.sum(~anomalous))
+    if normal < MINIMUM_ROWS:
+        raise DataError(
+            f"expected at least {MINIMUM_ROWS} rows not labelled as anomalies to train "
+            f"on, found {normal}"
+        )
+    fractions = {
+        "validation": data.validation_fraction,
+        "calibration": data.calibration_fraction,
+        "test": data.test_fraction,
+    }
+    fractions = {"train": 1 - sum(fractions.values()), **fractions}
+    return split_by_group(groups, fractions, seed=seed, ids=ids, only_test=anomalous)
+
+
+def row_facts(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ids, groups and anomaly labels of all rows (False where there is no label)."""
+    facts = source.facts()
+    return facts["id"], facts["group"], facts["is_anomaly"].astype(bool)
+
+
+def make_parts(source: Source, split: Split) -> Parts:
+    """The source seen through each part of the split."""
+    named: Mapping[str, np.ndarray] = split.indices
+    return Parts(
+        **{name: Subset(source, named[name]) for name in Parts.__annotations__}
+    )
