@@ -29,6 +29,7 @@ from keras_astro.metrics.latent import (
     latent_sd,
 )
 from keras_astro.metrics.maps import peak_distance, pixel_auc, truth_mask
+from keras_astro.metrics.matched import MatchedAuc, matched_auc
 from keras_astro.metrics.regression import (
     bias,
     coverage,
@@ -44,6 +45,7 @@ __all__ = [
     "DetectionCurve",
     "Interval",
     "LatentView",
+    "MatchedAuc",
     "Roc",
     "active_units",
     "auc",
@@ -59,6 +61,7 @@ __all__ = [
     "interval_coverage",
     "latent_pca",
     "latent_sd",
+    "matched_auc",
     "peak_distance",
     "pit",
     "pixel_auc",

@@ -1,0 +1,73 @@
+"""What each figure shows and how to read it, for first-time readers.
+
+A report uses these texts for figures of these names that come without a caption.
+"""
+
+CAPTIONS = {
+    "loss_distribution": (
+        "Reconstruction loss of both classes. The network has only learnt normal rows,"
+        " so anomalous ones should lie to the right; the dashed line is the threshold"
+        " set on held-out normal rows. Triangles mark the medians."
+    ),
+    "roc": (
+        "Trade-off between finding anomalies and raising false alarms. Left, the usual"
+        " ROC; right, the same curves where surveys work, at few false positives."
+        " Grey dashed lines are the baselines to beat."
+    ),
+    "score_distributions": (
+        "Each score for both classes, heights as fractions of the class. The less the"
+        " two shapes overlap, the better the score; dashed lines are thresholds."
+    ),
+    "latent_map": (
+        "First two principal components of the latents, by class and by score. Classes"
+        " on top of each other are no failure: the code describes the image, and what"
+        " it cannot describe is in the residual."
+    ),
+    "anomaly_gallery": (
+        "What the network saw, what it made of it, and where the two differ by more"
+        " than expected, from the most to the least anomalous. White contours outline"
+        " the true substructure where it is known."
+    ),
+    "detection_curve": (
+        "Fraction of anomalous rows that are found when the threshold lets the stated"
+        " rate of normal rows pass as false alarms. Bars are exact 95 % binomial"
+        " intervals; a curve on the dashed line finds nothing."
+    ),
+    "shortcut_audit": (
+        "AUC that simple properties reach without any network. A long amber bar means"
+        " that the classes differ in something trivial, and that a good score may owe"
+        " its success to it."
+    ),
+    "training_history": (
+        "Each named part of the objective during training. Validation well above"
+        " training means overfitting; curves still falling at the end mean that longer"
+        " training would help."
+    ),
+    "pull_histogram": (
+        "Errors in units of the predicted error. Honest error bars follow the black"
+        " curve; a wider histogram means that they are too small."
+    ),
+    "p_value_calibration": (
+        "False positive rate asked for against the rate delivered on normal test rows."
+        " Inside the grey band the difference is within chance, given the numbers of"
+        " calibration and test rows."
+    ),
+    "coverage_curve": (
+        "How often intervals of a given probability hold the truth. On the diagonal the"
+        " error bars are honest; below it they are too small, above it too large."
+    ),
+    "parity": (
+        "Estimate against truth, residuals below. Points on the line are exact; a tilt"
+        " towards the mean shows that the data carry little information there."
+    ),
+}
+
+
+def caption(name: str) -> str:
+    """Caption of a figure, by its name or the part before a dot or double underscore.
+
+    Example:
+        >>> caption("parity__theta_E_arcsec") == CAPTIONS["parity"], caption("other")
+        (True, '')
+    """
+    return CAPTIONS.get(name) or CAPTIONS.get(name.split("__")[0].split(".")[0], "")

@@ -1,0 +1,30 @@
+"""Figures of the report: arrays in, matplotlib Figure out, no global state."""
+
+from keras_astro.evaluation.figures.calibration import p_value_calibration
+from keras_astro.evaluation.figures.coverage import coverage_curve
+from keras_astro.evaluation.figures.detection import detection_against
+from keras_astro.evaluation.figures.gallery import anomaly_gallery, choose_examples
+from keras_astro.evaluation.figures.history import training_history
+from keras_astro.evaluation.figures.latents import latent_map
+from keras_astro.evaluation.figures.losses import loss_distribution
+from keras_astro.evaluation.figures.parity import parity
+from keras_astro.evaluation.figures.pulls import pull_histogram
+from keras_astro.evaluation.figures.roc import roc
+from keras_astro.evaluation.figures.scores import score_distributions
+from keras_astro.evaluation.figures.shortcuts import shortcut_bars
+
+__all__ = [
+    "anomaly_gallery",
+    "choose_examples",
+    "coverage_curve",
+    "detection_against",
+    "latent_map",
+    "loss_distribution",
+    "p_value_calibration",
+    "parity",
+    "pull_histogram",
+    "roc",
+    "score_distributions",
+    "shortcut_bars",
+    "training_history",
+]
