@@ -44,7 +44,8 @@ class TrainConfig(Section):
     learning_rate: float = Field(2e-3, gt=0)
     clip_norm: float = Field(1.0, gt=0)
     strategy: Literal["auto", "cpu", "mirrored"] = "auto"
-    jit: bool = False
+    # XLA wins for dense networks on one device and loses for convolutions on CPUs.
+    jit: Literal["auto", "on", "off"] = "auto"
     steps_per_execution: int = Field(16, ge=1)
     checkpoint_seconds: float = Field(20.0, ge=0)
 

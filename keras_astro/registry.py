@@ -14,14 +14,12 @@ PACKAGE = "keras_astro"
 # Modules that define registered classes, one line each.
 MODULES = (
     "keras_astro.preprocessing.images",
+    "keras_astro.layers.column",
     "keras_astro.layers.pca",
     "keras_astro.layers.tangent",
     "keras_astro.layers.residual",
     "keras_astro.layers.conformal",
     "keras_astro.layers.physics",
-    "keras_astro.layers.contractive",
-    "keras_astro.layers.sampling",
-    "keras_astro.layers.likelihood",
 )
 
 _CLASSES: dict[str, type] = {}

@@ -30,6 +30,7 @@ class Stage:
         epochs: Passes over `inputs`.
         batch_size: Rows a step, over all replicas.
         learning_rate: Peak of the cosine schedule.
+        jit: Whether XLA was measured to win for this model on one device.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Stage:
     epochs: int
     batch_size: int
     learning_rate: float
+    jit: bool = False
 
 
 @dataclass

@@ -34,21 +34,34 @@ class Report(keras.callbacks.Callback):
 def compile_stage(stage: Stage, train: TrainConfig, *, steps_per_epoch: int) -> None:
     """Compiles a stage's model with Adam and one cosine cycle over the whole stage."""
     mirrored = isinstance(tf.distribute.get_strategy(), tf.distribute.MirroredStrategy)
-    if mirrored and train.jit:
+    if mirrored and train.jit == "on":
         raise ConfigError(
-            "train.jit = true: XLA places variables on one device only",
-            hint="Use train.jit=false with the mirrored strategy.",
+            "train.jit = on: XLA keeps variables on one device, mirrored needs several",
+            hint="Use train.jit=auto with the mirrored strategy.",
         )
+    jit = train.jit == "on" or (train.jit == "auto" and stage.jit and not mirrored)
     schedule = keras.optimizers.schedules.CosineDecay(
         stage.learning_rate, stage.epochs * steps_per_epoch, alpha=1e-3
     )
     stage.model.compile(
         optimizer=keras.optimizers.Adam(schedule, clipnorm=train.clip_norm),
         loss=stage.loss,
-        jit_compile=train.jit,
+        jit_compile=jit,
         # Keras feeds several steps at once by a placeholder that replicas lack.
-        steps_per_execution=1 if mirrored else train.steps_per_execution,
+        steps_per_execution=1
+        if mirrored
+        else largest_divisor(steps_per_epoch, train.steps_per_execution),
     )
+
+
+def largest_divisor(number: int, most: int) -> int:
+    """The largest divisor of `number` up to `most`; an epoch must end with a call.
+
+    Example:
+        >>> largest_divisor(75, 16)
+        15
+    """
+    return max(d for d in range(1, min(number, most) + 1) if number % d == 0)
 
 
 def fit_stage(

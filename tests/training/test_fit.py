@@ -100,7 +100,7 @@ def test_mirrored_equals_one_device():
 def test_jit_under_mirrored_is_refused_early():
     with choose_strategy("mirrored").scope():
         with pytest.raises(ConfigError, match=r"train\.jit"):
-            fit_stage(make_stage(), TrainConfig(jit=True), seed=0)
+            fit_stage(make_stage(), TrainConfig(jit="on"), seed=0)
 
 
 def test_history_has_a_column_for_each_part(tmp_path):

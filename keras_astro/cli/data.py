@@ -1,0 +1,116 @@
+"""kastro data describe|convert|validate."""
+
+from pathlib import Path
+
+import click
+
+from keras_astro.cli.options import json_option, overwrite_option
+from keras_astro.cli.output import RowProgress, answer, story, table
+
+path_argument = click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+task_option = click.option(
+    "--task", default="lensing", show_default=True, help="What the data is for."
+)
+bad_option = click.option(
+    "--on-bad",
+    type=click.Choice(["raise", "quarantine"]),
+    default="raise",
+    show_default=True,
+    help="Stop at an unreadable file, or set it aside.",
+)
+
+
+@click.group()
+def data():
+    """Describe, convert or validate data files."""
+
+
+def _open(paths, task, on_bad):
+    from keras_astro.data.readers import open_many
+    from keras_astro.tasks.catalog import schema
+
+    progress = RowProgress("checking") if on_bad == "quarantine" else None
+    source = open_many(paths, schema(task), on_bad=on_bad, progress=progress)
+    for name, reason in getattr(source, "quarantined", []):
+        story(f"set aside: {name}: {reason}")
+    return source
+
+
+@data.command()
+@path_argument
+@task_option
+@bad_option
+@json_option
+def describe(paths, task, on_bad, as_json):
+    """Print shapes, units, ranges, labels and defects."""
+    from keras_astro.data.describe import describe as look
+
+    facts = look(_open(paths, task, on_bad))
+    rows = [
+        (
+            name,
+            "x".join(map(str, field["shape"])) or "-",
+            field["dtype"],
+            field["units"] or "-",
+            f"{field['nan_fraction']:.2%}" if "nan_fraction" in field else "-",
+            " / ".join(f"{field[k]:.4g}" for k in ("minimum", "median", "maximum"))
+            if "minimum" in field
+            else "-",
+        )
+        for name, field in facts["fields"].items()
+    ]
+    header = ("field", "shape", "dtype", "units", "NaN", "min / median / max")
+    labels = ", ".join(f"{k}: {v}" for k, v in facts["labels"].items()) or "none"
+    text = (
+        f"{facts['name']}\n{facts['rows']} rows, {facts['groups']} objects, "
+        f"labels {labels}\n{table(rows, header)}"
+    )
+    answer(facts, text, as_json=as_json)
+
+
+@data.command()
+@path_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@task_option
+@bad_option
+@overwrite_option
+@json_option
+def convert(paths, output, task, on_bad, overwrite, as_json):
+    """Convert images, FITS or arrays to a store (.h5)."""
+    from keras_astro.data.store import write_store
+
+    source = _open(paths, task, on_bad)
+    rows = write_store(
+        output,
+        source.blocks(256),
+        generator="data convert",
+        config={"paths": [str(path) for path in paths]},
+        seed=0,
+        overwrite=overwrite,
+    )
+    bad = [list(item) for item in getattr(source, "quarantined", [])]
+    answer(
+        {"path": str(output), "rows": rows, "quarantined": bad},
+        f"{output}: {rows} rows, {len(bad)} set aside",
+        as_json=as_json,
+    )
+
+
+@data.command()
+@path_argument
+@task_option
+@json_option
+def validate(paths, task, as_json):
+    """Read every row and list what is wrong; exit 4 if anything is."""
+    from keras_astro.data.describe import validate as check
+    from keras_astro.errors import DataError
+
+    source = _open(paths, task, "quarantine")
+    problems = [f"{n}: {why}" for n, why in getattr(source, "quarantined", [])]
+    problems += check(source)
+    text = "\n".join(problems) or f"{len(source)} rows, nothing wrong"
+    answer({"rows": len(source), "problems": problems}, text, as_json=as_json)
+    if problems:
+        raise click.exceptions.Exit(DataError.exit_code)

@@ -1,0 +1,82 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the answer as one JSON object."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=None, help="Seed of everything random."
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a setting, e.g. --set train.epochs=50. Repeatable.",
+)
+data_option = click.option(
+    "--data",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Store (.h5), folder or zip of images, FITS, .npz. Repeatable. "
+    "Without it, the task's simulated default set.",
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace what is there."
+)
+resume_option = click.option(
+    "--resume", is_flag=True, help="Continue in the same folder with the same settings."
+)
+run_option = click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Run folder. Default: runs/<task>-<verb>, numbered when that is taken.",
+)
+
+RUNS = Path("runs")
+
+
+def resolve(task_or_path: str, overrides, paths=(), *, seed=None, **settings):
+    """The configuration of a task or file with options applied on top.
+
+    Args:
+        task_or_path: Task name or YAML file.
+        overrides: `key=value` texts.
+        paths: Data files.
+        seed: The run's seed.
+        **settings: Dotted keys, with `__` for the dot, to values; None is left out.
+    """
+    import json
+
+    from keras_astro.tasks.catalog import load_config
+
+    found = {"seed": seed, **{k.replace("__", "."): v for k, v in settings.items()}}
+    if paths:
+        found["data.paths"] = [str(path) for path in paths]
+    texts = [f"{k}={json.dumps(v)}" for k, v in found.items() if v is not None]
+    return load_config(task_or_path, [*texts, *overrides])
+
+
+def run_folder(folder: Path | None, name: str, *, resume: bool) -> Path:
+    """The folder asked for, or a free one; with `resume`, the newest of that name."""
+    if folder is not None:
+        return folder
+    taken = sorted(RUNS.glob(f"{name}-*"), key=_number)
+    if resume and taken:
+        return taken[-1]
+    number = _number(taken[-1]) + 1 if taken else 1
+    return RUNS / f"{name}-{number}"
+
+
+def _number(path: Path) -> int:
+    text = path.name.rpartition("-")[2]
+    return int(text) if text.isdigit() else 0

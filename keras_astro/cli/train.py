@@ -1,0 +1,120 @@
+"""kastro train."""
+
+from pathlib import Path
+
+import click
+
+from keras_astro.cli.options import (
+    data_option,
+    json_option,
+    overwrite_option,
+    resolve,
+    resume_option,
+    run_folder,
+    run_option,
+    seed_option,
+    set_option,
+)
+from keras_astro.cli.output import EpochProgress, RowProgress, answer, story
+
+
+@click.command()
+@click.argument("task_or_config")
+@data_option
+@click.option(
+    "--from",
+    "tuned",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Take the best settings of a run of `kastro tune`.",
+)
+@click.option("--variational", is_flag=True, help="Train a variational autoencoder.")
+@click.option(
+    "--contractive",
+    type=click.FloatRange(0),
+    default=None,
+    metavar="WEIGHT",
+    help="Weight of the Jacobian penalty.",
+)
+@click.option(
+    "--strategy", type=click.Choice(["auto", "cpu", "mirrored"]), default=None
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Print the settings and sizes, train nothing."
+)
+@run_option
+@seed_option
+@set_option
+@resume_option
+@overwrite_option
+@json_option
+def train(
+    task_or_config,
+    paths,
+    tuned,
+    variational,
+    contractive,
+    strategy,
+    dry_run,
+    folder,
+    seed,
+    overrides,
+    resume,
+    overwrite,
+    as_json,
+):
+    """Train TASK, or a configuration file, into a run folder.
+
+    Example: kastro train lensing --data lenses.zip -o runs/mine
+    """
+    config = resolve(
+        str(tuned / "best.yaml") if tuned else task_or_config,
+        overrides,
+        paths,
+        seed=seed,
+        model__variational=variational or None,
+        objective__contractive=contractive,
+        train__strategy=strategy,
+    )
+    if dry_run:
+        _show(config, as_json)
+        return
+    from keras_astro.evaluation.evaluate import evaluate_run
+    from keras_astro.tasks.catalog import get_task
+    from keras_astro.tasks.default_data import open_rows
+    from keras_astro.training.run import Run
+    from keras_astro.training.train import train as fit
+
+    task = get_task(config.task)
+    target = run_folder(folder, f"{config.task}-train", resume=resume)
+    source = open_rows(task, config, story=story, progress=RowProgress("simulating"))
+    run = Run.create(target, config, resume=resume, overwrite=overwrite)
+    story(f"training into {run.path}")
+    progress = EpochProgress()
+    try:
+        fit(task, source, run, progress=progress)
+    finally:
+        progress.close()
+    metrics = evaluate_run(run, story=story)
+    report = run.path / "report.html"
+    answer(
+        {"run": str(run.path), "metrics": metrics, "report": str(report)},
+        f"{run.path}\nreport: {report}",
+        as_json=as_json,
+    )
+
+
+def _show(config, as_json):
+    from keras_astro.tasks.catalog import get_task
+    from keras_astro.tasks.default_data import open_rows
+    from keras_astro.training.plan import plan
+
+    task = get_task(config.task)
+    source = open_rows(task, config, story=story, progress=RowProgress("simulating"))
+    found = plan(task, config, source)
+    lines = [f"{name}: {value}" for name, value in found.items()]
+    answer(
+        {"config": config.model_dump(mode="json"), "plan": found},
+        config.to_yaml() + "---\n" + "\n".join(lines),
+        as_json=as_json,
+    )

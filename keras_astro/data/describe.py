@@ -1,0 +1,87 @@
+"""What is in a data set: shapes, units, ranges, defects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_astro.data.sample import GROUPS, Source
+
+BLOCK = 256
+
+
+def describe(source: Source, *, rows: int = 2000) -> dict[str, Any]:
+    """Fields of a source with shapes, units, ranges and defects.
+
+    Args:
+        source: The rows.
+        rows: How many, evenly spread, are looked at for ranges and defects.
+
+    Returns:
+        `rows`, `looked_at`, `labels` (counts), `quarantined` and `fields`: for each
+        `group/name` its shape, dtype, units, NaN fraction, and minimum, median and
+        maximum of its finite values.
+    """
+    chosen = np.unique(
+        np.linspace(0, len(source) - 1, min(rows, len(source))).astype(int)
+    )
+    sample = source.take(chosen)
+    fields = {}
+    for group in GROUPS:
+        units = {f.name: f.units for f in getattr(source.schema, group)}
+        for name, array in getattr(sample, group).items():
+            fields[f"{group}/{name}"] = _facts(array) | {"units": units.get(name, "")}
+    facts = source.facts()
+    labels, counts = np.unique(facts["is_anomaly"], return_counts=True)
+    labelled = "is_anomaly" in sample.targets
+    return {
+        "name": source.name,
+        "task": source.schema.task,
+        "rows": len(source),
+        "looked_at": len(chosen),
+        "groups": len(np.unique(facts["group"])),
+        "labels": dict(zip(map(str, labels), map(int, counts), strict=True))
+        if labelled
+        else {},
+        "quarantined": [list(bad) for bad in getattr(source, "quarantined", [])],
+        "fields": fields,
+    }
+
+
+def validate(source: Source) -> list[str]:
+    """Reads every row and lists what is wrong; empty when nothing is.
+
+    Raises:
+        DataError: If a row cannot be read at all.
+    """
+    problems = []
+    ids = source.facts()["id"]
+    names, counts = np.unique(ids, return_counts=True)
+    repeated = names[counts > 1]
+    if len(repeated):
+        problems.append(f"{len(repeated)} ids occur twice, e.g. {repeated[0]}")
+    field = source.schema.inputs[0].name
+    for start in range(0, len(source), BLOCK):
+        block = source.read(start, start + BLOCK)
+        values = block.inputs[field].reshape(len(block), -1)
+        for row in np.flatnonzero(~np.isfinite(values).all(axis=1)):
+            problems.append(
+                f"{block.meta['id'][row]}: {field} is not finite everywhere"
+            )
+        constant = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) == 0)
+        for row in np.flatnonzero(constant):
+            problems.append(f"{block.meta['id'][row]}: {field} is constant")
+    return problems
+
+
+def _facts(array: np.ndarray) -> dict[str, Any]:
+    facts: dict[str, Any] = {"shape": list(array.shape[1:]), "dtype": str(array.dtype)}
+    if array.dtype.kind not in "fiub":
+        return facts
+    values = array[np.isfinite(array)].astype(float)
+    facts["nan_fraction"] = float(1 - values.size / max(array.size, 1))
+    if values.size:
+        low, middle, high = np.quantile(values, [0, 0.5, 1])
+        facts |= {"minimum": low, "median": middle, "maximum": high}
+    return facts

@@ -1,0 +1,89 @@
+"""Arrays in NumPy archives and in HDF5 files that are no store."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from keras_astro.data.sample import MemorySource, Sample, Schema, Source
+from keras_astro.data.store import StoreSource, open_hdf5
+from keras_astro.errors import DataError
+
+IMAGE_NAMES = ("image", "images", "img", "stamps", "X", "x")
+LABEL_NAMES = ("is_anomaly", "label", "labels", "y")
+ID_NAMES = ("id", "ids", "objectId", "candid", "name")
+
+
+def open_npz(path: Path, schema: Schema) -> Source:
+    """Opens a `.npz` or `.npy` file; pickled objects are refused.
+
+    Raises:
+        DataError: If it is damaged, pickled, or lacks the task's input.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            arrays = {schema.inputs[0].name: loaded}
+        else:
+            arrays = {name: loaded[name] for name in loaded.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path}: expected NumPy arrays, found a damaged file or pickled objects",
+            hint="Save plain arrays with numpy.savez.",
+        ) from error
+    return from_arrays(arrays, schema, str(path))
+
+
+def open_h5(path: Path, schema: Schema) -> Source:
+    """Opens a store, or an HDF5 file with a dataset of the input's name.
+
+    Raises:
+        DataError: If it is damaged or holds neither.
+    """
+    with open_hdf5(path) as file:
+        is_store = "task" in file.attrs or "inputs" in file
+        arrays = {} if is_store else {k: v[:] for k, v in file.items() if _plain(v)}
+    if is_store or not _first(arrays, (schema.inputs[0].name, *IMAGE_NAMES)):
+        return StoreSource(path, schema)
+    return from_arrays(arrays, schema, str(path))
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> Source:
+    """Named arrays to rows of a schema.
+
+    Raises:
+        DataError: If the input is missing, has wrong axes or non-finite values.
+    """
+    field = schema.inputs[0]
+    found = _first(arrays, (field.name, *IMAGE_NAMES))
+    if found is None:
+        raise DataError(
+            f"{name}: expected an array named {field.name}, found "
+            f"{', '.join(arrays) or 'none'}"
+        )
+    values = np.asarray(arrays[found], dtype=np.float32)
+    if values.ndim == len(field.axes):
+        values = values[..., None]
+    bad = 1.0 - np.isfinite(values).mean() if values.size else 0.0
+    if bad:
+        raise DataError(f"{name}: {found} is NaN or infinite in {bad:.2%} of pixels")
+    targets = {
+        spec.name: arrays[spec.name] for spec in schema.targets if spec.name in arrays
+    }
+    label = _first(arrays, LABEL_NAMES)
+    if label and arrays[label].dtype.kind in "biu":
+        targets["is_anomaly"] = arrays[label].astype("uint8")
+    identity = _first(arrays, ID_NAMES)
+    meta = {"id": arrays[identity].astype(str)} if identity else {}
+    return MemorySource(Sample(schema, {field.name: values}, targets, meta, name))
+
+
+def _first(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in arrays), None)
+
+
+def _plain(item) -> bool:
+    return hasattr(item, "dtype") and item.dtype.kind in "biuf" and item.ndim > 0

@@ -1,0 +1,141 @@
+"""Rows that are one file each: decoded when asked for, checked when opened."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from keras_astro.data.sample import Sample, Schema, Source
+from keras_astro.errors import DataError
+
+OnBad = Literal["raise", "quarantine"]
+
+LABELS = {"no_sub": 0, "sub": 1}
+
+
+class FileSource(Source):
+    """A set of named files, each one image `(y, x, band)`.
+
+    Labels come from the folder a file stands in: `no_sub` is normal, `sub` anomalous.
+
+    Args:
+        name: What to call the whole in messages.
+        schema: What the task expects; its first input is the image.
+        members: Names of the files, which become the ids.
+        on_bad: Whether an unreadable file is an error or set aside with its reason.
+        progress: Called with done and total while files are checked.
+
+    Attributes:
+        quarantined: `(id, reason)` of the files set aside.
+        labelled: Whether every file stands in a folder that is a label.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        schema: Schema,
+        members: Sequence[str],
+        *,
+        on_bad: OnBad = "raise",
+        progress: Callable[[int, int], None] | None = None,
+    ):
+        self.name = name
+        self.schema = schema
+        self.field = schema.inputs[0].name
+        self.members = list(members)
+        self.quarantined: list[tuple[str, str]] = []
+        if not self.members:
+            raise DataError(
+                f"{name}: expected images ({self.kinds}), found none",
+                hint="Give a folder or zip with image files, or a store (.h5).",
+            )
+        if on_bad == "quarantine":
+            self._set_bad_aside(progress)
+        self.shape = self.decode(0).shape
+        self.ids = np.array(self.members, str)
+        found = [_label(member) for member in self.members]
+        self.labelled = None not in found
+        self.labels = np.array([label or 0 for label in found], "uint8")
+        if not self.labelled:
+            self.labels[:] = 0
+
+    kinds = ""
+
+    @abc.abstractmethod
+    def read_array(self, member: str) -> np.ndarray:
+        """Decodes a file to `(y, x, band)` float32.
+
+        Raises:
+            DataError: If it cannot be decoded, naming the file.
+        """
+
+    def decode(self, index: int) -> np.ndarray:
+        """The image of a row, checked for size and finite pixels."""
+        member = self.members[index]
+        array = self.read_array(member)
+        wrong = fault(array, expected=getattr(self, "shape", None))
+        if wrong:
+            raise DataError(
+                f"{self.name}: {member}: {wrong}",
+                hint="Remove or repair the file, or use --on-bad quarantine.",
+            )
+        return array
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def take(self, indices):
+        indices = np.asarray(indices, int)
+        empty = np.empty((0, *self.shape), "float32")
+        images = np.stack([self.decode(i) for i in indices]) if len(indices) else empty
+        targets = {"is_anomaly": self.labels[indices]} if self.labelled else {}
+        meta = {"id": self.ids[indices], "group": self.ids[indices]}
+        return Sample(self.schema, {self.field: images}, targets, meta, self.name)
+
+    def facts(self):
+        return {"id": self.ids, "group": self.ids, "is_anomaly": self.labels}
+
+    def _set_bad_aside(self, progress) -> None:
+        good, shape = [], None
+        for i, member in enumerate(self.members):
+            try:
+                array = self.read_array(member)
+                wrong = fault(array, expected=shape)
+            except DataError as error:
+                wrong = str(error)
+            if wrong:
+                self.quarantined.append((member, wrong))
+            else:
+                good.append(member)
+                shape = array.shape
+            if progress:
+                progress(i + 1, len(self.members))
+        if not good:
+            raise DataError(
+                f"{self.name}: none of {len(self.members)} files can be read; the "
+                f"first: {self.quarantined[0][1]}"
+            )
+        self.members = good
+
+
+def fault(array: np.ndarray, *, expected: tuple[int, ...] | None) -> str | None:
+    """What is wrong with an image `(y, x, band)`, or None."""
+    if expected is not None and array.shape != expected:
+        return f"expected {_size(expected)}, found {_size(array.shape)}"
+    bad = 1.0 - np.isfinite(array).mean()
+    if bad:
+        return f"expected finite pixels, found {bad:.2%} NaN or infinite"
+    return None
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    y, x, band = shape
+    return f"{y} x {x} pixels in {band} band" + ("s" if band > 1 else "")
+
+
+def _label(member: str) -> int | None:
+    parts = member.replace("\\", "/").split("/")[:-1]
+    return LABELS.get(parts[-1]) if parts else None

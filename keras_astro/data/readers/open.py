@@ -1,0 +1,118 @@
+"""Chooses the reader by a file's content first and by its suffix second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keras_astro.data.readers.arrays import open_h5, open_npz
+from keras_astro.data.readers.files import OnBad
+from keras_astro.data.readers.fits import SUFFIXES as FITS_SUFFIXES
+from keras_astro.data.readers.fits import FitsFolder, open_fits
+from keras_astro.data.readers.images import (
+    SUFFIXES,
+    ImageFile,
+    ImageFolder,
+    ImageZip,
+    visible,
+)
+from keras_astro.data.sample import Sample, Schema, Source, concatenate
+from keras_astro.errors import DataError
+
+HDF5_SUFFIXES = (".h5", ".hdf5")
+NUMPY_SUFFIXES = (".npz", ".npy")
+
+
+def open_source(
+    path: str | Path,
+    schema: Schema,
+    *,
+    on_bad: OnBad = "raise",
+    progress: Callable[[int, int], None] | None = None,
+) -> Source:
+    """Opens a store, a folder or zip of images, FITS cutouts, or NumPy arrays.
+
+    Args:
+        path: File or folder.
+        schema: What the task expects.
+        on_bad: Whether an unreadable file of a folder is an error, or set aside with
+            its reason in `source.quarantined`.
+        progress: Called with done and total while files are checked.
+
+    Raises:
+        DataError: If the path is absent, empty, damaged or of no known format.
+    """
+    path = Path(path)
+    options = {"on_bad": on_bad, "progress": progress}
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if path.is_dir():
+        names = (str(file) for file in path.rglob("*") if file.is_file())
+        has_fits = any(visible(Path(name).name, FITS_SUFFIXES) for name in names)
+        return (FitsFolder if has_fits else ImageFolder)(path, schema, **options)
+    if not path.stat().st_size:
+        raise DataError(f"{path}: expected data, found an empty file")
+    name = path.name.lower()
+    if name.endswith(HDF5_SUFFIXES):
+        return open_h5(path, schema)
+    if name.endswith(NUMPY_SUFFIXES):
+        return open_npz(path, schema)
+    if name.endswith(".zip"):
+        return ImageZip(path, schema, **options)
+    if name.endswith(FITS_SUFFIXES):
+        return open_fits(path, schema, **options)
+    if name.endswith(SUFFIXES):
+        return ImageFile(path, schema, **options)
+    raise DataError(
+        f"{path}: expected .h5, .npz, .zip, .fits, .jpg, .png or a folder of images, "
+        f"found a file of unknown suffix {path.suffix!r}"
+    )
+
+
+class Joined(Source):
+    """Several sources, one after the other."""
+
+    def __init__(self, sources: Sequence[Source]):
+        self.sources = list(sources)
+        self.schema = sources[0].schema
+        self.name = ", ".join(source.name for source in sources)
+        self.ends = np.cumsum([len(source) for source in sources])
+        self.quarantined = [
+            bad for source in sources for bad in getattr(source, "quarantined", [])
+        ]
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def take(self, indices):
+        indices = np.asarray(indices, int)
+        owner = np.searchsorted(self.ends, indices, side="right")
+        samples: list[Sample] = []
+        positions = []
+        for number in np.unique(owner):
+            mine = np.flatnonzero(owner == number)
+            start = self.ends[number] - len(self.sources[number])
+            samples.append(self.sources[number].take(indices[mine] - start))
+            positions.append(mine)
+        if not samples:
+            return self.sources[0].take([])
+        joined = concatenate(samples)
+        return joined.take(np.argsort(np.concatenate(positions)))
+
+    def facts(self):
+        parts = [source.facts() for source in self.sources]
+        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+
+def open_many(paths: Sequence[str | Path], schema: Schema, **options) -> Source:
+    """Opens several paths as one source; options as for `open_source`.
+
+    Raises:
+        DataError: If no path is given, or one of them cannot be opened.
+    """
+    if not paths:
+        raise DataError("expected at least one data file or folder, received none")
+    sources = [open_source(path, schema, **options) for path in paths]
+    return sources[0] if len(sources) == 1 else Joined(sources)

@@ -1,0 +1,218 @@
+"""The store: one HDF5 layout for every case, written and read in blocks."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from keras_astro.data.sample import GROUPS, Sample, Schema, Source
+from keras_astro.errors import DataError, UsageError
+
+VERSION = 1
+CHUNK_ROWS = 64
+
+
+def write_store(
+    path: Path,
+    blocks: Iterable[Sample],
+    *,
+    generator: str,
+    config: Mapping[str, Any],
+    seed: int,
+    overwrite: bool = False,
+) -> int:
+    """Writes samples to a store, block by block, and puts it in place at the end.
+
+    Args:
+        path: The file; it appears only when it is complete.
+        blocks: Samples of one schema with the same fields.
+        generator: What made the rows, e.g. `simulate.lensing`.
+        config: Its settings.
+        seed: Its seed.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        Number of rows.
+
+    Raises:
+        UsageError: If the file exists and may not be replaced.
+        DataError: If there are no rows or the disk refuses.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise UsageError(
+            f"{path} exists already", hint="Replace it with --overwrite, or use -o."
+        )
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with h5py.File(partial, "w") as file:
+            rows = _write_blocks(file, blocks)
+            if not rows:
+                raise DataError(f"{path}: no rows to write")
+            file.attrs.update(
+                {
+                    "schema_version": VERSION,
+                    "generator": generator,
+                    "config": json.dumps(config),
+                    "seed": seed,
+                    "created": datetime.datetime.now(datetime.UTC).isoformat(),
+                }
+            )
+        os.replace(partial, path)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror or error})",
+            hint="Free disk space or choose another place with -o.",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return rows
+
+
+def _write_blocks(file: h5py.File, blocks: Iterable[Sample]) -> int:
+    rows = 0
+    for block in blocks:
+        if not rows:
+            file.attrs["task"] = block.schema.task
+            _create(file, block)
+        for group in GROUPS:
+            for name, array in getattr(block, group).items():
+                dataset = file[f"{group}/{name}"]
+                dataset.resize(rows + len(block), axis=0)
+                dataset[rows:] = _storable(array)
+        rows += len(block)
+    return rows
+
+
+def _create(file: h5py.File, block: Sample) -> None:
+    for group in GROUPS:
+        fields = block.schema.group(group)
+        for name, array in getattr(block, group).items():
+            array = np.asarray(array)
+            text = array.dtype.kind in "US"
+            dataset = file.create_dataset(
+                f"{group}/{name}",
+                shape=(0, *array.shape[1:]),
+                maxshape=(None, *array.shape[1:]),
+                chunks=(CHUNK_ROWS, *array.shape[1:]),
+                dtype=h5py.string_dtype() if text else array.dtype,
+            )
+            spec = fields.get(name)
+            dataset.attrs["units"] = spec.units if spec else ""
+            dataset.attrs["description"] = spec.description if spec else ""
+
+
+def _storable(array: np.ndarray) -> np.ndarray:
+    array = np.asarray(array)
+    return array.astype(object) if array.dtype.kind in "US" else array
+
+
+class StoreSource(Source):
+    """Rows of a store, read when asked for.
+
+    Args:
+        path: The HDF5 file.
+        schema: What the task expects.
+
+    Raises:
+        DataError: If the file is not a store of this task and version.
+    """
+
+    def __init__(self, path: Path, schema: Schema):
+        self.path = Path(path)
+        self.schema = schema
+        self.name = str(path)
+        self._file = open_hdf5(self.path)
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self._file[f"inputs/{self.schema.inputs[0].name}"])
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Generator, its configuration, seed and creation time."""
+        return dict(self._file.attrs)
+
+    def take(self, indices):
+        order, inverse = np.unique(np.asarray(indices, int), return_inverse=True)
+        groups = {
+            group: {
+                name: _native(self._rows(dataset, order))[inverse]
+                for name, dataset in self._file.get(group, {}).items()
+            }
+            for group in GROUPS
+        }
+        return Sample(self.schema, name=self.name, **groups)
+
+    def facts(self):
+        meta, targets = self._file.get("meta", {}), self._file.get("targets", {})
+        ids = _native(meta["id"][:])
+        groups = _native(meta["group"][:]) if "group" in meta else ids
+        labels = targets["is_anomaly"][:] if "is_anomaly" in targets else None
+        return {
+            "id": ids,
+            "group": groups,
+            "is_anomaly": np.zeros(len(ids), "uint8") if labels is None else labels,
+        }
+
+    @staticmethod
+    def _rows(dataset: h5py.Dataset, order: np.ndarray) -> np.ndarray:
+        if not len(order):
+            return dataset[:0]
+        first, last = order[0], order[-1] + 1
+        if last - first <= 4 * len(order):
+            # One contiguous read is faster than picking rows one by one.
+            return dataset[first:last][order - first]
+        return dataset[order]
+
+    def _check(self) -> None:
+        found = self._file.attrs.get("task")
+        if found != self.schema.task or "meta/id" not in self._file:
+            names: list[str] = []
+            self._file.visit(names.append)
+            raise DataError(
+                f"{self.path}: expected a store of the {self.schema.task} task, found "
+                f"{'a store of ' + str(found) if found else 'a foreign HDF5 file'} "
+                f"with {', '.join(names[:6]) or 'nothing in it'}",
+                hint=f"Convert it with: kastro data convert {self.path} -o store.h5 "
+                f"--task {self.schema.task}",
+            )
+        version = int(self._file.attrs.get("schema_version", 0))
+        if version != VERSION:
+            raise DataError(
+                f"{self.path}: expected store version {VERSION}, found {version}"
+            )
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Opens an HDF5 file for reading.
+
+    Raises:
+        DataError: If it is absent, no HDF5 or truncated.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        with path.open("rb") as file:
+            start = file.read(8)
+        kind = "damaged or truncated" if start == b"\x89HDF\r\n\x1a\n" else "not HDF5"
+        raise DataError(
+            f"{path}: expected an HDF5 file, found one that is {kind}",
+            hint="Copy or write it again; text and FITS need their own file suffix.",
+        ) from error
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "O":
+        return np.array([x.decode() if isinstance(x, bytes) else x for x in array], str)
+    return array

@@ -1,0 +1,152 @@
+"""Calibrated decisions inside the graph: combined scores and conformal p-values."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_astro.registry import register
+
+
+@register()
+class CombinedScore(keras.layers.Layer):
+    """One score from several, each standardised on normal rows first.
+
+    With u the standardised logarithm of each part, the score is the root sum square of
+    softplus(u): a part that looks normal adds little, a part that does not dominates.
+
+    Args:
+        parts: Number of scores.
+
+    Input shape: `parts` tensors `(batch,)`, non-negative.
+    Output shape: `(batch,)`.
+    """
+
+    def __init__(self, parts: int, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.parts = parts
+
+    def build(self, input_shape):
+        def weight(name, initializer):
+            return self.add_weight(
+                shape=(self.parts,),
+                initializer=initializer,
+                trainable=False,
+                name=name,
+            )
+
+        self.centre = weight("centre", "zeros")
+        self.width = weight("width", "ones")
+
+    def set_reference(self, centre, width) -> None:
+        """Sets what `fit_reference` found."""
+        self.centre.assign(centre)
+        self.width.assign(width)
+
+    def call(self, scores):
+        logs = ops.log(ops.stack(scores, axis=-1) + 1e-12)
+        surprise = ops.softplus((logs - self.centre) / self.width)
+        return ops.sqrt(ops.sum(surprise**2, axis=-1))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0][0],)
+
+    def get_config(self):
+        config = super().get_config() | {"parts": self.parts}
+        config.pop("trainable", None)
+        return config
+
+
+def fit_reference(scores: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Median and upper width of each score's logarithm on normal rows.
+
+    The width is that of the upper side, between the median and the 84th percentile,
+    because only large scores are evidence.
+
+    Args:
+        scores: One `(row,)` array a part.
+
+    Returns:
+        Centre and width, each `(part,)`.
+    """
+    logs = np.log(np.stack(scores, axis=-1) + 1e-12)
+    centre = np.median(logs, axis=0)
+    width = np.quantile(logs, 0.8413, axis=0) - centre
+    return centre.astype("float32"), np.maximum(width, 1e-6).astype("float32")
+
+
+@register()
+class ConformalPValue(keras.layers.Layer):
+    """P-value of a score against normal rows that trained nothing.
+
+    p = (1 + #{calibration >= score}) / (n + 1): under exchangeability, the chance that
+    a normal row has a p-value of at most alpha is at most alpha.
+
+    Args:
+        rows: Number `n` of calibration rows.
+
+    Input shape: `(batch,)`.
+    Output shape: `(batch,)`, between 1 / (n + 1) and 1.
+
+    Reference:
+        Vovk, Gammerman and Shafer 2005, "Algorithmic Learning in a Random World",
+        section 2.2.
+
+    Example:
+        >>> layer = ConformalPValue(3)
+        >>> layer.set_calibration([1.0, 2.0, 3.0])
+        >>> [float(p) for p in layer(ops.convert_to_tensor([2.5, 9.0]))]
+        [0.5, 0.25]
+    """
+
+    def __init__(self, rows: int, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.rows = rows
+
+    def build(self, input_shape):
+        self.calibration = self.add_weight(
+            shape=(self.rows,), initializer="zeros", trainable=False, name="calibration"
+        )
+
+    def set_calibration(self, scores) -> None:
+        """Sets the calibration scores, `(rows,)`."""
+        if not self.built:
+            self.build((None,))
+            self.built = True
+        self.calibration.assign(np.sort(np.asarray(scores, "float32")))
+
+    def call(self, scores):
+        at_least = ops.cast(
+            ops.expand_dims(self.calibration, 0) >= ops.expand_dims(scores, -1),
+            scores.dtype,
+        )
+        return (1.0 + ops.sum(at_least, axis=-1)) / (self.rows + 1.0)
+
+    def get_config(self):
+        config = super().get_config() | {"rows": self.rows}
+        config.pop("trainable", None)
+        return config
+
+
+@register()
+class AtMost(keras.layers.Layer):
+    """1 where a p-value is at most `rate`, else 0.
+
+    Args:
+        rate: The false positive rate.
+
+    Input shape: `(batch,)`.
+    Output shape: `(batch,)`, float.
+    """
+
+    def __init__(self, rate: float, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+
+    def call(self, p_values):
+        # A rate that is a multiple of 1 / (n + 1) must not be missed by rounding.
+        return ops.cast(p_values <= self.rate * (1.0 + 1e-6), p_values.dtype)
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate}

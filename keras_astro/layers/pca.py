@@ -1,0 +1,116 @@
+"""A linear basis inside the graph: principal components as a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.linalg import eigh
+
+from keras_astro.errors import DataError
+from keras_astro.registry import register
+
+
+@register()
+class PrincipalComponents(keras.layers.Layer):
+    """Projects onto a fixed orthonormal basis, and back with `inverse=True`.
+
+    Coefficients are divided by one common scale, so that their mean variance on the
+    training rows is 1 and squared errors of coefficients remain squared errors of
+    pixels up to that factor.
+
+    Args:
+        components: Number of basis vectors.
+        frame_shape: Shape of one row, e.g. `(y, x, band)`.
+
+    Input shape: `(batch, *frame_shape)`, or `(batch, components)` with `inverse=True`.
+    Output shape: `(batch, components)`, or `(batch, *frame_shape)` with `inverse=True`.
+    """
+
+    def __init__(self, components: int, frame_shape, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.components = components
+        self.frame_shape = tuple(frame_shape)
+        self.size = int(np.prod(self.frame_shape))
+
+    def build(self, input_shape):
+        self.mean = self.add_weight(
+            shape=(self.size,), initializer="zeros", trainable=False, name="mean"
+        )
+        self.basis = self.add_weight(
+            shape=(self.components, self.size),
+            initializer="orthogonal",
+            trainable=False,
+            name="basis",
+        )
+        self.scale = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="scale"
+        )
+
+    def set_basis(self, mean, basis, scale: float) -> None:
+        """Fills in what `fit_components` found."""
+        if not self.built:
+            self.build(None)
+        self.mean.assign(mean)
+        self.basis.assign(basis)
+        self.scale.assign(scale)
+
+    def call(self, inputs, inverse=False):
+        if inverse:
+            flat = ops.matmul(inputs * self.scale, self.basis) + self.mean
+            return ops.reshape(flat, (-1, *self.frame_shape))
+        flat = ops.reshape(inputs, (-1, self.size)) - self.mean
+        return ops.matmul(flat, ops.transpose(self.basis)) / self.scale
+
+    def compute_output_spec(self, inputs, inverse=False):
+        shape = self.frame_shape if inverse else (self.components,)
+        return keras.KerasTensor((inputs.shape[0], *shape), dtype=self.compute_dtype)
+
+    def get_config(self):
+        config = super().get_config() | {
+            "components": self.components,
+            "frame_shape": self.frame_shape,
+        }
+        config.pop("trainable", None)
+        return config
+
+
+def fit_components(
+    blocks: Iterable[np.ndarray], components: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Mean, leading principal components and common scale of rows read in blocks.
+
+    Args:
+        blocks: Arrays `(row, ...)`; only one is in memory at a time.
+        components: Number of components.
+
+    Returns:
+        Mean `(size,)`, basis `(components, size)` and the scale: the root mean
+        variance of the coefficients.
+
+    Raises:
+        DataError: If there are fewer rows or pixels than components, or no variance.
+    """
+    total, outer, rows = 0.0, 0.0, 0
+    for block in blocks:
+        flat = np.asarray(block, np.float64).reshape(len(block), -1)
+        total = total + flat.sum(axis=0)
+        outer = outer + flat.T @ flat
+        rows += len(flat)
+    if rows <= components or np.size(total) < components:
+        raise DataError(
+            f"{components} principal components need more than {components} training "
+            f"rows and as many pixels; found {rows} rows of {np.size(total)} pixels",
+            hint="Use --set preprocessing.pca_components with a smaller number.",
+        )
+    mean = total / rows
+    covariance = outer / rows - np.outer(mean, mean)
+    size = len(mean)
+    variance, vectors = eigh(covariance, subset_by_index=[size - components, size - 1])
+    if not variance[-1] > 0:
+        raise DataError("the training rows are all equal: there is nothing to learn")
+    scale = float(np.sqrt(np.mean(np.maximum(variance, 0.0))))
+    basis = vectors[:, ::-1].T
+    return mean.astype("float32"), np.ascontiguousarray(basis, "float32"), scale

@@ -1,0 +1,291 @@
+"""Strong lenses: trained on lenses without substructure, flags those with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_astro.data.sample import Sample, Source
+from keras_astro.data.schemas import LENSING
+from keras_astro.layers.conformal import fit_reference
+from keras_astro.layers.pca import PrincipalComponents, fit_components
+from keras_astro.layers.physics import LENS_PARAMETERS, GaussianNegativeLogLikelihood
+from keras_astro.layers.tangent import TangentResidual, fit_subspaces
+from keras_astro.metrics.detection import auc
+from keras_astro.models import autoencoder, lens_scorer
+from keras_astro.simulate import injection
+from keras_astro.simulate.lens_config import LensingSimulation
+from keras_astro.simulate.lensing import iter_simulate
+from keras_astro.tasks.base import Parts, Stage, Task
+from keras_astro.tasks.lensing_config import LensingConfig
+from keras_astro.tasks.lensing_physics import simulated_features
+
+BLOCK = 256
+
+
+@dataclass
+class Prepared:
+    """Fitted preprocessing and the cached features of a run.
+
+    Args:
+        stem: Image to frame.
+        components: Frame to coefficients and back.
+        features: What the autoencoder trains on, `(row, ...)`.
+        validation: The same of the validation rows.
+        coefficients: Of the training rows, `(row, component)`.
+        injected: Features of validation rows with simulated subhalos injected.
+        lenses: Coefficients, standardised parameters, their mean and sd, of simulated
+            lenses; None without physics.
+    """
+
+    stem: keras.Model
+    components: PrincipalComponents
+    features: np.ndarray
+    validation: np.ndarray
+    coefficients: np.ndarray
+    injected: np.ndarray
+    lenses: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None
+
+
+class LensingTask(Task):
+    """See `Task`; the recipe is an autoencoder on principal components."""
+
+    name = "lensing"
+    schema = LENSING
+
+    def simulate(
+        self, config: LensingConfig, n: int, *, seed: int, jobs: int = 1
+    ) -> Iterator[Sample]:
+        """Lenses with and without substructure, as the configuration says."""
+        return iter_simulate(
+            LensingSimulation.preset(config.simulation.preset),
+            n,
+            seed=seed,
+            jobs=jobs,
+            anomaly_fraction=config.simulation.anomaly_fraction,
+        )
+
+    def prepare(self, config: LensingConfig, parts: Parts) -> Prepared:
+        """Fits principal components on the training rows and computes all features."""
+        first = parts.train.read(0, 1).inputs["image"]
+        settings = config.preprocessing
+        stem = lens_scorer.image_stem(
+            first.shape[1:],
+            crop_pixels=min(settings.crop_pixels, *first.shape[1:3]),
+            softening=settings.asinh_softening,
+            bin_pixels=settings.bin_pixels,
+        )
+        shape = stem.output_shape[1:]
+        flips = settings.flips
+        components = PrincipalComponents(
+            settings.pca_components, shape, name="components"
+        )
+        components.set_basis(
+            *fit_components(
+                frames(stem, parts.train, flips=flips), settings.pca_components
+            )
+        )
+        on_frames = config.model.kind == "conv"
+        held = stacked(frames(stem, parts.validation))
+        injected = injection.inject_subhalos(
+            read_images(parts.validation), seed=config.seed
+        )
+        injected = np.asarray(stem.predict(injected, verbose=0))
+        train_frames = frames(stem, parts.train, flips=flips)
+        if on_frames:
+            features = stacked(train_frames)
+            coefficients = project(components, features)
+        else:
+            features = coefficients = np.concatenate(
+                [project(components, block) for block in train_frames]
+            )
+        return Prepared(
+            stem=stem,
+            components=components,
+            features=features,
+            validation=held if on_frames else project(components, held),
+            coefficients=coefficients,
+            injected=injected if on_frames else project(components, injected),
+            lenses=simulated_features(config, stem, components, first.shape[1:]),
+        )
+
+    def stages(self, config: LensingConfig, prepared: Prepared) -> list[Stage]:
+        """The autoencoder, then the physics head."""
+        found = [self.autoencoder_stage(config, prepared)]
+        if prepared.lenses is not None:
+            found.append(self.physics_stage(config, prepared))
+        return found
+
+    def autoencoder_stage(self, config: LensingConfig, prepared: Prepared) -> Stage:
+        """Reconstruction of features, with the configured penalties."""
+        model = build_autoencoder(config, prepared.features.shape[1:])
+        return Stage(
+            name="autoencoder",
+            model=model,
+            inputs=prepared.features,
+            targets=prepared.features,
+            validation=(prepared.validation, prepared.validation),
+            loss="mse",
+            epochs=config.train.epochs,
+            batch_size=config.train.batch_size,
+            learning_rate=config.train.learning_rate,
+            jit=config.model.kind == "pca_dense",
+        )
+
+    def physics_stage(self, config: LensingConfig, prepared: Prepared) -> Stage:
+        """Regression of lens parameters on simulated lenses."""
+        coefficients, parameters, _, _ = prepared.lenses
+        held = len(coefficients) // 10
+        return Stage(
+            name="physics",
+            model=autoencoder.parameter_head(
+                coefficients.shape[1], len(LENS_PARAMETERS)
+            ),
+            inputs=coefficients[held:],
+            targets=parameters[held:],
+            validation=(coefficients[:held], parameters[:held]),
+            loss=GaussianNegativeLogLikelihood(),
+            epochs=config.physics.epochs,
+            batch_size=256,
+            learning_rate=1e-3,
+            jit=True,
+        )
+
+    def assemble(
+        self,
+        config: LensingConfig,
+        prepared: Prepared,
+        models: Mapping[str, keras.Model],
+        parts: Parts,
+    ) -> keras.Model:
+        """Joins the pieces and measures normal rows that trained nothing.
+
+        The validation rows give each score's reference; the calibration rows, which
+        nothing else has seen, give the p-values.
+        """
+        tangent = TangentResidual(
+            config.scores.tangent_clusters, config.scores.tangent_rank, name="tangent"
+        )
+        tangent.set_subspaces(
+            *fit_subspaces(
+                prepared.coefficients,
+                clusters=config.scores.tangent_clusters,
+                rank=config.scores.tangent_rank,
+                seed=config.seed,
+            )
+        )
+        fitted = models["autoencoder"]
+        model = lens_scorer.lens_scorer(
+            lens_scorer.ScorerParts(
+                stem=prepared.stem,
+                components=prepared.components,
+                encoder=plain_encoder(fitted),
+                decoder=fitted.get_layer("decoder"),
+                on_frames=config.model.kind == "conv",
+                tangent=tangent,
+                head=models.get("physics"),
+            ),
+            smoothing_pixels=config.scores.smoothing_pixels,
+            calibration_rows=len(parts.calibration),
+            false_positive_rate=config.scores.false_positive_rate,
+        )
+        if prepared.lenses is not None:
+            model.get_layer("parameters").set_units(*prepared.lenses[2:])
+        calibrate(model, read_images(parts.validation), read_images(parts.calibration))
+        return model
+
+    def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
+        """The named signatures of the full model."""
+        return lens_scorer.endpoints(model)
+
+    def objective(
+        self,
+        config: LensingConfig,
+        prepared: Prepared,
+        models: Mapping[str, keras.Model],
+    ) -> dict[str, float]:
+        """Held-out reconstruction, and detection of injected subhalos; no labels."""
+        model = models["autoencoder"]
+        normal = feature_mse(model, prepared.validation)
+        injected = feature_mse(model, prepared.injected)
+        labels = np.repeat([0, 1], [len(normal), len(injected)])
+        found = auc(labels, np.concatenate([normal, injected]))
+        reconstruction = float(np.mean(normal))
+        return {
+            "objective": 1.0 - found + reconstruction,
+            "val_reconstruction": reconstruction,
+            "injected_auc": found,
+        }
+
+
+def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Model:
+    """The trainable autoencoder of a configuration, on features of `shape`."""
+    settings = config.model
+    if settings.kind == "conv":
+        encoder = autoencoder.conv_encoder(shape, settings.latent_dim)
+        decoder = autoencoder.conv_decoder(settings.latent_dim, shape)
+    else:
+        widths = {"hidden": settings.hidden}
+        encoder = autoencoder.dense_encoder(shape[0], settings.latent_dim, **widths)
+        decoder = autoencoder.dense_decoder(settings.latent_dim, shape[0], **widths)
+    return autoencoder.chain(encoder, decoder)
+
+
+def plain_encoder(model: keras.Model) -> keras.Model:
+    """The encoder without what only training needs."""
+    return model.get_layer("encoder")
+
+
+def calibrate(model: keras.Model, reference: np.ndarray, held: np.ndarray) -> None:
+    """Sets the statistics of normal lenses, each from rows the step before lacks."""
+    outputs = model.predict({"image": reference}, verbose=0)
+    layer = model.get_layer("anomaly_map")
+    # The sd starts at 1, so that the map is still the smoothed residual itself.
+    layer.set_expected_sd(outputs["anomaly_map"].std(axis=0))
+    names = ["reconstruction_mse", "residual_max", "tangent_residual"]
+    if "einstein_radius_pull" in outputs:
+        model.get_layer("pull").set_reference(outputs["theta_E_arcsec"])
+        names.append("einstein_radius_pull")
+    outputs = model.predict({"image": reference}, verbose=0)
+    model.get_layer("combined_score").set_reference(
+        *fit_reference([outputs[name] for name in names])
+    )
+    score = model.predict({"image": held}, verbose=0)["score"]
+    model.get_layer("conformal").set_calibration(score)
+
+
+def frames(
+    stem: keras.Model, source: Source, *, flips: bool = False
+) -> Iterator[np.ndarray]:
+    """Frames of a source in blocks; with `flips`, each in its four reflections."""
+    for block in source.blocks(BLOCK):
+        frame = np.asarray(stem.predict_on_batch(block.inputs["image"]))
+        yield frame
+        if flips:
+            yield frame[:, ::-1]
+            yield frame[:, :, ::-1]
+            yield frame[:, ::-1, ::-1]
+
+
+def stacked(blocks: Iterator[np.ndarray]) -> np.ndarray:
+    """Blocks as one array."""
+    return np.concatenate(list(blocks))
+
+
+def project(components: PrincipalComponents, frame: np.ndarray) -> np.ndarray:
+    """Coefficients of frames, as an array."""
+    return np.asarray(components(frame), dtype="float32")
+
+
+def read_images(source: Source) -> np.ndarray:
+    """All images of a source that fits in memory, such as a held-out part."""
+    return source.read().inputs["image"]
+
+
+def feature_mse(model: keras.Model, features: np.ndarray) -> np.ndarray:
+    """Mean squared error of each row's reconstruction, `(row,)`."""
+    difference = model.predict(features, verbose=0, batch_size=1024) - features
+    return np.mean(difference**2, axis=tuple(range(1, features.ndim)))

@@ -1,0 +1,254 @@
+"""A KerasTuner tuner whose trials run through a task's own training code."""
+
+from __future__ import annotations
+
+import gc
+import math
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras_tuner.engine import base_tuner
+from keras_tuner.errors import FailedTrialError
+
+from keras_astro.config import RunConfig, build_config
+from keras_astro.errors import ConfigError
+from keras_astro.tasks.base import Parts, Task
+from keras_astro.training.checkpoint import Checkpoints
+from keras_astro.training.files import write_text
+from keras_astro.training.fit import fit_stage
+from keras_astro.tuning.oracles import Durable
+from keras_astro.tuning.prepared import PreparedCache
+from keras_astro.tuning.records import (
+    SearchEvent,
+    SearchProgress,
+    TrialRecord,
+    ranked,
+)
+from keras_astro.tuning.spaces import SearchSpace
+
+STATUS = {"COMPLETED": "completed", "FAILED": "failed", "INVALID": "failed"}
+
+# One failure is a bad point of the space; several in a row are a bad run.
+FAILURES_IN_A_ROW = 3
+
+
+class TaskTuner(base_tuner.BaseTuner):
+    """Runs trials: prepare, fit the stages, ask the task for its objective.
+
+    Args:
+        task: The science case.
+        parts: Rows, already blinded.
+        config: The settings the search starts from.
+        space: What is searched, fitted to `config`.
+        oracle: Who chooses the values.
+        folder: KerasTuner's project folder; a search found in it is continued.
+        progress: Told at each epoch and trial.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        parts: Parts,
+        config: RunConfig,
+        space: SearchSpace,
+        oracle: Durable,
+        folder: Path,
+        *,
+        progress: SearchProgress | None = None,
+    ):
+        self.task = task
+        self.config = config
+        self.space = space
+        self.folder = Path(folder)
+        self.progress = progress
+        self.began = 0.0
+        self.prepared = PreparedCache(
+            lambda trial_config: task.prepare(trial_config, parts),
+            limit_bytes=config.data.memory_limit_mb * 500_000,
+        )
+        super().__init__(
+            oracle, directory=str(self.folder.parent), project_name=self.folder.name
+        )
+
+    def run_trial(self, trial, **_) -> dict[str, float]:
+        values = trial.hyperparameters.values
+        epochs = int(values.get("tuner/epochs", self.config.tune.epochs))
+        parent = values.get("tuner/trial_id")
+        seed = self.trial_seed(parent or trial.trial_id)
+        note = {"epochs": epochs, "seed": seed, "parent": parent, "seconds": 0.0}
+        self.oracle.notes[trial.trial_id] = note
+        overrides = self.space.sample(trial.hyperparameters)
+        config = self.trial_config({**overrides, "train.epochs": epochs})
+        prepared = self.prepared.get(config)
+        keras.utils.set_random_seed(seed)
+        models = self.fit(trial, config, prepared, seed=seed)
+        found = self.task.objective(config, prepared, models)
+        finite = {k: float(v) for k, v in found.items() if math.isfinite(v)}
+        if "objective" not in finite:
+            raise FailedTrialError(f"the objective is {found.get('objective')}")
+        return finite
+
+    def trial_config(self, overrides: Mapping[str, Any]) -> RunConfig:
+        """The run's settings with a trial's values and what holds during a search."""
+        overrides = {**overrides, **self.space.during_search}
+        return with_values(self.config, overrides)
+
+    def trial_seed(self, trial_id: str) -> int:
+        """The seed of a trial; one that goes on under hyperband keeps its own."""
+        sequence = np.random.SeedSequence([self.config.seed, int(trial_id)])
+        return int(sequence.generate_state(1)[0] >> 1)
+
+    def fit(
+        self, trial, config: RunConfig, prepared: Any, *, seed: int
+    ) -> dict[str, keras.Model]:
+        """Fits all stages of a trial, from the weights of its parent if it has one."""
+        folder = self._start_folder(trial)
+        models = {}
+        for stage in self.task.stages(config, prepared):
+
+            def report(name, epoch, epochs, logs):
+                self._tell("epoch", trial, epoch=epoch, epochs=epochs)
+
+            fit_stage(
+                stage,
+                config.train,
+                seed=seed,
+                checkpoints=folder and Checkpoints(folder, stage.name),
+                progress=report,
+            )
+            models[stage.name] = stage.model
+        return models
+
+    def _start_folder(self, trial) -> Path | None:
+        values = trial.hyperparameters.values
+        if "tuner/epochs" not in values:
+            return None
+        folder = Path(self.get_trial_dir(trial.trial_id)) / "checkpoints"
+        shutil.rmtree(folder, ignore_errors=True)
+        if "tuner/trial_id" in values:
+            parent = Path(self.get_trial_dir(values["tuner/trial_id"]))
+            shutil.copytree(parent / "checkpoints", folder)
+        return folder
+
+    def on_trial_begin(self, trial):
+        self.began = time.monotonic()
+        self._tell("started", trial)
+
+    def on_trial_end(self, trial):
+        note = self.oracle.notes.setdefault(trial.trial_id, {})
+        note["seconds"] = round(time.monotonic() - self.began, 2)
+        if trial.message:
+            note["reason"] = reason(trial.message)
+            log = Path(self.get_trial_dir(trial.trial_id)) / "error.txt"
+            write_text(log, trial.message)
+        super().on_trial_end(trial)
+        keras.backend.clear_session()
+        gc.collect()
+        ended = self.oracle.get_trial(trial.trial_id)
+        self._tell(STATUS[ended.status], ended)
+        self._check_failures()
+
+    def _check_failures(self) -> None:
+        records = self.records()
+        last = records[-FAILURES_IN_A_ROW:]
+        failed = [record for record in last if record.status == "failed"]
+        if len(failed) == FAILURES_IN_A_ROW or len(failed) == self.oracle.max_trials:
+            raise ConfigError(
+                f"the search stopped after {len(failed)} trials in a row failed; "
+                f"the last: {failed[-1].reason}",
+                hint=f"Tracebacks are in {self.folder}/trial_*/error.txt. Mend the "
+                "cause and continue with --resume.",
+            )
+
+    def records(self) -> list[TrialRecord]:
+        """All trials so far, in the order of starting."""
+        return [self._record(self.oracle.trials[i]) for i in self.oracle.start_order]
+
+    def _record(self, trial) -> TrialRecord:
+        note = self.oracle.notes.get(trial.trial_id, {})
+        parent = note.get("parent")
+        metrics = {
+            name: history.get_best_value()
+            for name, history in trial.metrics.metrics.items()
+        }
+        return TrialRecord(
+            number=int(trial.trial_id) + 1,
+            status=STATUS.get(trial.status, "running"),
+            values=self.space.sample(trial.hyperparameters),
+            objective=metrics.pop("objective", None),
+            metrics=metrics,
+            epochs=note.get("epochs", 0),
+            parent=None if parent is None else int(parent) + 1,
+            seed=note.get("seed", 0),
+            seconds=note.get("seconds", 0.0),
+            reason=note.get("reason", ""),
+        )
+
+    def _tell(self, kind: str, trial, *, epoch: int = 0, epochs: int = 0) -> None:
+        if self.progress is None:
+            return
+        records = self.records()
+        best = ranked(records)
+        record = self._record(trial)
+        self.progress(
+            SearchEvent(
+                kind=kind,
+                trial=record.number,
+                trials=self.oracle.max_trials,
+                record=record,
+                best=best[0] if best else None,
+                epoch=epoch,
+                epochs=epochs,
+            )
+        )
+
+    # KerasTuner keeps a file of the tuner, which has no state, and takes its absence
+    # for the absence of a search. The oracle's file is the search.
+
+    def _get_tuner_fname(self) -> str:
+        return str(self.oracle.state_path)
+
+    def save(self):
+        self.oracle.save()
+
+    def reload(self):
+        self.oracle.reload()
+
+
+def with_values(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """A configuration with dotted keys replaced, validated again.
+
+    Raises:
+        ConfigError: If a key is unknown or a value out of range.
+
+    Example:
+        >>> config = with_values(RunConfig(task="demo"), {"train.batch_size": 7})
+        >>> config.train.batch_size
+        7
+    """
+    values = config.model_dump(mode="json")
+    for key, value in overrides.items():
+        *parents, last = key.split(".")
+        node = values
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = list(value) if isinstance(value, tuple) else value
+    return build_config(type(config), values, where="the search space")
+
+
+def reason(message: str) -> str:
+    """The line of a traceback that names the error.
+
+    Example:
+        >>> reason("Traceback\\n  File ...\\nkeras_astro.errors.DataError: no rows\\n")
+        'DataError: no rows'
+    """
+    named = re.findall(r"^(?:\w+\.)*(\w+: .*)$", message, flags=re.MULTILINE)
+    lines = message.strip().splitlines()
+    return named[-1] if named else lines[-1].strip()

@@ -1,0 +1,152 @@
+"""KerasTuner's oracles, made to survive a kill at any moment.
+
+KerasTuner writes its state in several files, one after the other and not atomically,
+and leaves some of it out. Here one file holds everything and is replaced in one step.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner import oracles
+from keras_tuner.engine import trial as trials_module
+
+from keras_astro.errors import UsageError
+from keras_astro.training.files import write_json
+from keras_astro.tuning.plan import FACTOR, hyperband_sizes
+from keras_astro.tuning.spaces import SearchSpace
+
+RUNNING = "RUNNING"
+
+
+class Durable:
+    """Mixed into an oracle: whole state in one atomic file, given settings first.
+
+    Attributes:
+        notes: What KerasTuner's trials have no place for, by trial id.
+    """
+
+    notes: dict[str, dict[str, Any]]
+
+    @property
+    def state_path(self) -> Path:
+        """The file that holds the whole state."""
+        return Path(self._get_oracle_fname())
+
+    def get_state(self) -> dict[str, Any]:
+        trials = {key: trial.get_state() for key, trial in self.trials.items()}
+        return super().get_state() | {"trials": trials, "notes": self.notes}
+
+    def save(self) -> None:
+        write_json(self.state_path, self.get_state())
+
+    def reload(self) -> None:
+        state = json.loads(self.state_path.read_text())
+        self.trials = {
+            key: trials_module.Trial.from_state(trial)
+            for key, trial in state["trials"].items()
+        }
+        self.notes = state["notes"]
+        self.set_state(state)
+        # A trial that was ended but not yet taken off the list is not run again.
+        for trial in self.ongoing_trials.values():
+            if trial.status == RUNNING and trial.trial_id not in self._retry_queue:
+                trial.metrics = type(trial.metrics)()
+                self._retry_queue.append(trial.trial_id)
+        self.ongoing_trials = {}
+
+    def _random_values(self) -> dict[str, Any] | None:
+        # The settings given come first, so that no search ends worse than they are.
+        if not self.start_order:
+            return {hp.name: hp.default for hp in self.hyperparameters.space}
+        return super()._random_values()
+
+
+class RandomOracle(Durable, oracles.RandomSearchOracle):
+    """Settings drawn at random."""
+
+
+class BayesianOracle(Durable, oracles.BayesianOptimizationOracle):
+    """Settings where a Gaussian process expects a low objective."""
+
+
+class GridOracle(Durable, oracles.GridSearchOracle):
+    """All combinations, the last dimensions varied first."""
+
+    def reload(self) -> None:
+        super().reload()
+        # KerasTuner does not save where it stands. One worker in a space that does
+        # not grow tries combinations in their order, which is that of starting.
+        for trial_id in self.start_order:
+            self._ordered_ids.insert(trial_id)
+        self._populate_next = list(self.start_order)
+
+
+class HyperbandOracle(Durable, oracles.HyperbandOracle):
+    """Many short trials, of which the best go on, within a number of trials.
+
+    Args:
+        trials: All trials, each round's counted.
+        max_epochs: Epochs of the last round.
+        **options: As for KerasTuner's oracle.
+    """
+
+    def __init__(self, *, trials: int, max_epochs: int, **options):
+        self.sizes = hyperband_sizes(trials, max_epochs)
+        super().__init__(max_epochs=max_epochs, factor=FACTOR, **options)
+        self.max_trials = trials
+
+    def _get_size(self, bracket_num: int, round_num: int) -> int:
+        return self.sizes[bracket_num][round_num]
+
+    def _get_num_brackets(self) -> int:
+        return len(self.sizes)
+
+
+def make_oracle(
+    name: str, space: SearchSpace, *, trials: int, epochs: int, seed: int
+) -> Durable:
+    """The oracle of a name over a space.
+
+    Args:
+        name: `hyperband`, `bayesian`, `random` or `grid`.
+        space: What is searched, fitted to the run's settings.
+        trials: How many trials there are in all.
+        epochs: Epochs of a trial; under hyperband of those that get furthest.
+        seed: Equal seeds and objectives give equal searches.
+
+    Raises:
+        UsageError: If there is no such oracle.
+    """
+    hp = keras_tuner.HyperParameters()
+    space.sample(hp)
+    options = {
+        "objective": keras_tuner.Objective("objective", "min"),
+        "hyperparameters": hp,
+        "tune_new_entries": False,
+        "allow_new_entries": False,
+        # KerasTuner takes 0 for no seed.
+        "seed": seed + 1,
+        # Failures in a row are counted by the tuner, after the state is saved.
+        "max_consecutive_failed_trials": trials + 1,
+    }
+    if name == "hyperband":
+        oracle = HyperbandOracle(trials=trials, max_epochs=epochs, **options)
+    elif name == "bayesian":
+        # KerasTuner's three random points a dimension would use up most searches.
+        first = max(3, min(2 * len(space.dimensions), trials // 3))
+        oracle = BayesianOracle(max_trials=trials, num_initial_points=first, **options)
+    elif name == "random":
+        oracle = RandomOracle(max_trials=trials, **options)
+    elif name == "grid":
+        oracle = GridOracle(max_trials=trials, **options)
+    else:
+        raise UsageError(
+            f"{name} is not an oracle (hyperband, bayesian, random or grid)"
+        )
+    oracle.notes = {}
+    oracle.verbose = 0
+    return oracle

@@ -1,0 +1,143 @@
+"""The interactive page of a search: one file that needs no network."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from string import Template
+from typing import Any
+
+from keras_astro.tuning.axes import Axis, text, value_of
+from keras_astro.tuning.figure import height, ticks
+from keras_astro.tuning.page_script import SCRIPT
+from keras_astro.tuning.page_style import CSS
+from keras_astro.tuning.records import SearchResult, TrialRecord
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>$title</title>
+<style>$css</style>
+</head>
+<body>
+<header><div class="wide">
+<h1>$title</h1>
+<p>$summary</p>
+</div></header>
+<main class="wide">
+<section aria-label="Best settings">
+<h2>Best settings</h2>
+<dl class="facts">$best</dl>
+</section>
+<section aria-label="Parallel coordinates">
+<h2>All trials</h2>
+<div class="bar">
+<label>Colour by <select id="colour"></select></label>
+<span class="ramp"><span>best</span><canvas id="ramp" width="120" height="10">
+</canvas><span>worst</span></span>
+<span id="count" role="status"></span>
+<button id="clear" type="button">Clear filters</button>
+</div>
+<div id="chart"></div>
+<p class="hint">Drag along an axis to keep the trials inside; click the axis to let
+all through again. Point at a line or at a row of the table to see one trial. Results
+stand in bold at the right.</p>
+</section>
+<section aria-label="Table of trials">
+<h2>Leaderboard</h2>
+<div class="scroll"><table id="table"></table></div>
+</section>
+$failed
+</main>
+<footer class="wide">Written by keras-astro. This file needs no network and no other
+file; the same numbers are in <code>leaderboard.csv</code>.</footer>
+<script type="application/json" id="data">$data</script>
+<script>$script</script>
+</body>
+</html>
+""")
+
+
+def page(result: SearchResult, axes: list[Axis]) -> str:
+    """Returns the page as HTML.
+
+    Args:
+        result: The search.
+        axes: What stands on the vertical axes, left to right.
+    """
+    tune = result.config.tune
+    completed = result.ranking
+    failed = [r for r in result.records if r.status == "failed"]
+    seconds = sum(record.seconds for record in result.records)
+    summary = (
+        f"{len(completed)} trials by {tune.oracle} search in {_duration(seconds)}"
+        f"{f', {len(failed)} failed' if failed else ''}. No trial saw an anomaly "
+        "label: the objective is held-out reconstruction and the detection of "
+        "simulated anomalies injected into held-out rows, and lower is better."
+    )
+    content = {
+        "axes": [_axis(axis) for axis in axes],
+        "trials": [_trial(record, axes) for record in completed],
+    }
+    return _PAGE.substitute(
+        title=escape(f"Search of {result.config.task} settings"),
+        css=CSS,
+        summary=escape(summary),
+        best=_best(result),
+        failed=_failed(failed),
+        data=_embedded(content),
+        script=SCRIPT,
+    )
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    return {
+        "key": axis.key,
+        "section": axis.section,
+        "name": axis.name,
+        "kind": axis.kind,
+        "ticks": ticks(axis),
+    }
+
+
+def _trial(record: TrialRecord, axes: list[Axis]) -> dict[str, Any]:
+    values = [value_of(record, axis.key) for axis in axes]
+    return {
+        "number": record.number,
+        "heights": [height(a, v) for a, v in zip(axes, values, strict=True)],
+        "texts": ["" if value is None else text(value) for value in values],
+        "note": f"trial {record.number}, {record.seconds:.0f} s"
+        + (f", continues trial {record.parent}" if record.parent else ""),
+    }
+
+
+def _best(result: SearchResult) -> str:
+    best = result.best
+    facts = {"trial": best.number, "objective": best.objective}
+    facts |= best.metrics | best.values
+    return "".join(
+        f"<div><dt>{escape(key)}</dt><dd>{escape(text(value))}</dd></div>"
+        for key, value in facts.items()
+    )
+
+
+def _failed(records: list[TrialRecord]) -> str:
+    if not records:
+        return ""
+    items = "".join(
+        f"<li>Trial {record.number}: {escape(record.reason)}</li>" for record in records
+    )
+    return f"<section><h2>Failed trials</h2><ul>{items}</ul></section>"
+
+
+def _embedded(content: dict[str, Any]) -> str:
+    # A closing tag inside a text would end the script.
+    return json.dumps(content, allow_nan=False).replace("<", "\\u003c")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

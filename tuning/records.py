@@ -1,0 +1,111 @@
+"""What a search reports: one record a trial, and the result of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from keras_astro.config import RunConfig
+from keras_astro.tuning.spaces import SearchSpace
+
+Status = Literal["completed", "failed", "running"]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial: what was tried, what came out, and what it took.
+
+    Args:
+        number: Counted from 1 in the order of starting.
+        status: `running` where a search was cut off; it is repeated on resume.
+        values: Dotted key to value of the searched settings.
+        objective: What the search minimises; None unless completed.
+        metrics: The objective's named parts.
+        epochs: Passes over the rows by the end of the trial.
+        parent: Number of the trial whose weights it continues, under hyperband.
+        seed: Seed of its initial weights and of its data order.
+        seconds: Wall-clock time; 0 while it runs.
+        reason: Why it failed.
+    """
+
+    number: int
+    status: Status
+    values: dict[str, Any]
+    objective: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    epochs: int = 0
+    parent: int | None = None
+    seed: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SearchEvent:
+    """Where a search stands, told at each epoch and at each trial's beginning and end.
+
+    Args:
+        kind: `started`, `epoch`, `completed` or `failed`.
+        trial: Number of the current trial, from 1.
+        trials: How many are planned.
+        record: The current trial.
+        best: The best completed trial so far.
+        epoch: Epochs done of the current stage.
+        epochs: Its total.
+    """
+
+    kind: Literal["started", "epoch", "completed", "failed"]
+    trial: int
+    trials: int
+    record: TrialRecord
+    best: TrialRecord | None
+    epoch: int = 0
+    epochs: int = 0
+
+
+SearchProgress = Callable[[SearchEvent], None]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A finished search.
+
+    Args:
+        folder: The run folder.
+        config: The settings the search started from.
+        best_config: The same with the best trial's values.
+        space: What was searched.
+        records: All trials, in the order of starting.
+    """
+
+    folder: Path
+    config: RunConfig
+    best_config: RunConfig
+    space: SearchSpace
+    records: tuple[TrialRecord, ...]
+
+    @property
+    def ranking(self) -> list[TrialRecord]:
+        """Completed trials, best first."""
+        return ranked(self.records)
+
+    @property
+    def best(self) -> TrialRecord:
+        """The trial of the lowest objective."""
+        return self.ranking[0]
+
+
+def ranked(records: tuple[TrialRecord, ...] | list[TrialRecord]) -> list[TrialRecord]:
+    """Completed trials by objective; of equals the longer trained, then the earlier.
+
+    Example:
+        >>> one = TrialRecord(1, "completed", {}, objective=0.5)
+        >>> two = TrialRecord(2, "failed", {})
+        >>> three = TrialRecord(3, "completed", {}, objective=0.2)
+        >>> [record.number for record in ranked([one, two, three])]
+        [3, 1]
+    """
+    completed = [record for record in records if record.status == "completed"]
+    return sorted(completed, key=lambda r: (r.objective, -r.epochs, r.number))

@@ -1,0 +1,101 @@
+"""What a search leaves behind: leaderboard, best settings, page and figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from keras_astro.config import RunConfig
+from keras_astro.evaluation.style import save
+from keras_astro.training.files import write_json, write_text
+from keras_astro.tuning.axes import make_axes
+from keras_astro.tuning.figure import parallel_coordinates
+from keras_astro.tuning.page import page
+from keras_astro.tuning.records import SearchResult, TrialRecord, ranked
+from keras_astro.tuning.spaces import SearchSpace
+
+SCHEMA_VERSION = 1
+
+
+def write_leaderboard(
+    folder: Path, config: RunConfig, space: SearchSpace, records: list[TrialRecord]
+) -> None:
+    """Writes `leaderboard.csv` and `leaderboard.json`, best trial first.
+
+    Trials that failed or still run come last, without a rank.
+    """
+    rows = leaderboard(records)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / "leaderboard.csv", text.getvalue())
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "task": config.task,
+        "oracle": config.tune.oracle,
+        "direction": "min",
+        "seed": config.seed,
+        "space": space.describe(),
+        "trials": [_nested(row, space) for row in rows],
+    }
+    write_json(folder / "leaderboard.json", content)
+
+
+def leaderboard(records: list[TrialRecord]) -> list[dict[str, Any]]:
+    """One flat row a trial, best first.
+
+    Example:
+        >>> record = TrialRecord(1, "completed", {"a.b": 2}, objective=0.5, epochs=9)
+        >>> row = leaderboard([record])[0]
+        >>> row["rank"], row["objective"], row["a.b"]
+        (1, 0.5, 2)
+    """
+    best = ranked(records)
+    rest = [record for record in records if record not in best]
+    return [_row(record, i + 1) for i, record in enumerate(best)] + [
+        _row(record, None) for record in rest
+    ]
+
+
+def _row(record: TrialRecord, rank: int | None) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "trial": record.number,
+        "status": record.status,
+        "objective": record.objective,
+        **record.metrics,
+        **{key: _plain(value) for key, value in record.values.items()},
+        "epochs": record.epochs,
+        "continues": record.parent,
+        "seconds": record.seconds,
+        "seed": record.seed,
+        "reason": record.reason,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _nested(row: dict[str, Any], space: SearchSpace) -> dict[str, Any]:
+    keys = {dimension.key for dimension in space.dimensions}
+    return {k: v for k, v in row.items() if k not in keys} | {
+        "values": {k: v for k, v in row.items() if k in keys}
+    }
+
+
+def write_results(result: SearchResult) -> None:
+    """Writes everything a finished search leaves in its folder."""
+    records = list(result.records)
+    write_leaderboard(result.folder, result.config, result.space, records)
+    write_text(result.folder / "best.yaml", result.best_config.to_yaml())
+    axes = make_axes(result.space, records)
+    save(
+        parallel_coordinates(axes, records),
+        result.folder / "plots" / "parallel_coordinates.png",
+    )
+    write_text(result.folder / "tuning.html", page(result, axes))

@@ -1,0 +1,262 @@
+"""Search spaces: which settings are searched, over what, and why.
+
+A space is data. `around` fits it to a run's settings, so that the settings given are
+always one of its points; `sample` turns KerasTuner's values into overrides.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from keras_astro.config import RunConfig
+from keras_astro.errors import ArtefactError, UsageError
+
+if TYPE_CHECKING:
+    import keras_tuner
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One searched setting: an interval, or a list of choices.
+
+    Args:
+        key: Dotted key of the setting, e.g. `train.learning_rate`.
+        reason: Why it is searched, and why over this range.
+        low: Lower end of an interval; None where there are choices.
+        high: Upper end.
+        log: Whether the interval is sampled evenly in the logarithm.
+        choices: The values, in order of size; tuples stand for lists.
+        when: Key and value of a setting without which the dimension has no effect.
+        default: The value tried first.
+    """
+
+    key: str
+    reason: str = ""
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+    when: tuple[str, Any] | None = None
+    default: Any = None
+
+    @property
+    def labels(self) -> dict[Any, Any]:
+        """KerasTuner's name of each choice: lists become text, `256-128`."""
+        return {_label(choice): choice for choice in self.choices}
+
+    def around(self, value: Any) -> Dimension:
+        """The dimension, widened if need be to hold `value`, which becomes first."""
+        if not self.choices:
+            low, high = min(self.low, value), max(self.high, value)
+            return replace(self, low=low, high=high, default=value)
+        value = tuple(value) if isinstance(value, list) else value
+        if isinstance(self.choices[0], float):
+            value = float(value)
+        choices = self.choices
+        if value not in choices:
+            choices = tuple(sorted((*choices, value)))
+        return replace(self, choices=choices, default=value)
+
+    def sample(self, hp: keras_tuner.HyperParameters) -> Any:
+        """The value of this dimension in `hp`, registering it where it is new."""
+        if self.choices:
+            labels = self.labels
+            return labels[
+                hp.Choice(self.key, list(labels), default=_label(self.default))
+            ]
+        value = hp.Float(
+            self.key,
+            self.low,
+            self.high,
+            sampling="log" if self.log else "linear",
+            default=self.default,
+        )
+        # Three digits tell settings apart and stay readable in a configuration.
+        return value if value == self.default else float(f"{value:.3g}")
+
+    def describe(self) -> str:
+        """What is searched, in one line; equal lines are equal searches."""
+        if self.choices:
+            return f"one of {', '.join(map(str, self.labels))}; first {self.default}"
+        scale = "logarithmic" if self.log else "linear"
+        return f"{self.low:g} to {self.high:g}, {scale}; first {self.default:g}"
+
+
+def _label(choice: Any) -> Any:
+    return "-".join(map(str, choice)) if isinstance(choice, tuple) else choice
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The searched settings of a task, and what holds during the search alone.
+
+    Args:
+        task: Name of the task.
+        dimensions: What is searched. A grid that is cut short has varied the last
+            ones only, so the most influential stand last.
+        during_search: Overrides of every trial that the best configuration does not
+            keep: parts of a run that the objective does not depend on.
+        withheld: Targets that no trial may see, because they tell anomalies apart.
+
+    Example:
+        >>> import keras_tuner
+        >>> rates = Dimension("train.learning_rate", low=1e-4, high=1e-2, log=True)
+        >>> space = SearchSpace("demo", (rates,)).around(RunConfig(task="demo"))
+        >>> space.sample(keras_tuner.HyperParameters())
+        {'train.learning_rate': 0.002}
+    """
+
+    task: str
+    dimensions: tuple[Dimension, ...]
+    during_search: Mapping[str, Any] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ("is_anomaly",)
+
+    def around(self, config: RunConfig) -> SearchSpace:
+        """The space of a run: dimensions without effect dropped, its settings first.
+
+        Raises:
+            UsageError: If the space belongs to another task or nothing is left of it.
+        """
+        if config.task != self.task:
+            raise UsageError(f"a {self.task} space cannot search a {config.task} run")
+        values = config.model_dump(mode="json")
+        kept = tuple(
+            dimension.around(_get(values, dimension.key))
+            for dimension in self.dimensions
+            if dimension.when is None
+            or _get(values, dimension.when[0]) == dimension.when[1]
+        )
+        if not kept:
+            raise UsageError(f"no setting of {self.task} is searched in this run")
+        return replace(self, dimensions=kept)
+
+    def sample(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
+        """Overrides of a run's settings, dotted key to value, for one trial."""
+        return {dimension.key: dimension.sample(hp) for dimension in self.dimensions}
+
+    def describe(self) -> dict[str, str]:
+        """Each searched key and its range, one line each."""
+        return {d.key: d.describe() for d in self.dimensions} | {
+            key: f"{value} during the search"
+            for key, value in self.during_search.items()
+        }
+
+    def digest(self) -> str:
+        """Hash of the space: searches of equal digests can be continued."""
+        text = json.dumps(self.describe(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def check_same(self, recorded: Mapping[str, str], *, where: str) -> None:
+        """Refuses to continue a search of another space, naming what changed.
+
+        Args:
+            recorded: `describe()` of the search to be continued.
+            where: Its folder.
+
+        Raises:
+            ArtefactError: If the spaces differ.
+        """
+        found = self.describe()
+        changes = [
+            f"{key} (then {recorded.get(key, 'not searched')}, "
+            f"now {found.get(key, 'not searched')})"
+            for key in {**recorded, **found}
+            if recorded.get(key) != found.get(key)
+        ]
+        if changes:
+            raise ArtefactError(
+                f"{where}: was started with another search space: {'; '.join(changes)}",
+                hint="Start a new search in another folder with -o, "
+                "or replace this one with --overwrite.",
+            )
+
+
+def _get(values: Mapping[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+LENSING = SearchSpace(
+    task="lensing",
+    dimensions=(
+        Dimension(
+            "train.batch_size",
+            "Noise of the gradient; above 256 there are too few steps an epoch.",
+            choices=(64, 128, 256),
+        ),
+        Dimension(
+            "preprocessing.asinh_softening",
+            "Trades faint arcs against the nucleus; the useful range is a decade.",
+            choices=(0.03, 0.1, 0.3),
+        ),
+        Dimension(
+            "preprocessing.pca_components",
+            "Fewer lose arcs, more let noise in; few values, so that the decomposition "
+            "is shared between trials.",
+            choices=(60, 120, 200),
+            when=("model.kind", "pca_dense"),
+        ),
+        Dimension(
+            "objective.contractive",
+            "Off, or weak to strong; a strong one folds anomalies onto normal lenses.",
+            choices=(0.0, 1e-4, 1e-3, 1e-2),
+        ),
+        Dimension(
+            "objective.kl",
+            "Below, the latent space is unordered; above, it collapses to the prior.",
+            low=1e-6,
+            high=1e-2,
+            log=True,
+            when=("model.variational", True),
+        ),
+        Dimension(
+            "model.hidden",
+            "Capacity: half and twice the default, and one layer less.",
+            choices=((128, 64), (256,), (256, 128), (512, 256)),
+        ),
+        Dimension(
+            "model.latent_dim",
+            "The bottleneck: too wide and anomalies are reconstructed as well.",
+            choices=(4, 8, 16, 32, 64),
+        ),
+        Dimension(
+            "train.learning_rate",
+            "Always the first to matter; two decades around Adam's usual value.",
+            low=2e-4,
+            high=2e-2,
+            log=True,
+        ),
+    ),
+    # The physics head is trained on simulations alone and does not enter the
+    # objective.
+    during_search={"physics.enabled": False},
+    withheld=("is_anomaly", "subhalo_mass_fraction", "substructure_map"),
+)
+
+SPACES = {LENSING.task: LENSING}
+
+
+def space(task_name: str) -> SearchSpace:
+    """The search space of a task.
+
+    Raises:
+        UsageError: If the task has none.
+
+    Example:
+        >>> space("lensing").dimensions[-1].key
+        'train.learning_rate'
+    """
+    if task_name in SPACES:
+        return SPACES[task_name]
+    near = difflib.get_close_matches(task_name, SPACES, n=1)
+    suggestion = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(
+        f"{task_name} has no search space ({suggestion}tasks that can be tuned: "
+        f"{', '.join(SPACES)})"
+    )
