@@ -12,6 +12,20 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="store the numbers of tests/golden anew instead of comparing with them",
+    )
+
+
+@pytest.fixture(scope="session")
+def update_golden(request):
+    """Whether golden references are to be written instead of compared."""
+    return request.config.getoption("--update-golden")
+
+
 def pytest_sessionstart(session):
     if importlib.util.find_spec("keras_astro.tuning") is None:
         pytest.exit("keras_astro.tuning is not importable: run pip install -e .", 2)

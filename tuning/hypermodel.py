@@ -174,7 +174,7 @@ class TaskTuner(base_tuner.BaseTuner):
         note = self.oracle.notes.get(trial.trial_id, {})
         parent = note.get("parent")
         metrics = {
-            name: history.get_best_value()
+            name: float(history.get_best_value())
             for name, history in trial.metrics.metrics.items()
         }
         return TrialRecord(
@@ -243,12 +243,14 @@ def with_values(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
 
 
 def reason(message: str) -> str:
-    """The line of a traceback that names the error.
+    r"""The line of a traceback that names the error.
 
     Example:
-        >>> reason("Traceback\\n  File ...\\nkeras_astro.errors.DataError: no rows\\n")
+        >>> reason("Traceback\n  File ...\nkeras_astro.errors.DataError: no rows\n")
         'DataError: no rows'
     """
-    named = re.findall(r"^(?:\w+\.)*(\w+: .*)$", message, flags=re.MULTILINE)
-    lines = message.strip().splitlines()
-    return named[-1] if named else lines[-1].strip()
+    # An error may name another, in its message or as its cause: the last traceback is
+    # its own, and in it the first line that is not indented.
+    last = message.rpartition("Traceback")[2]
+    named = re.findall(r"^(?:\w+\.)*(\w+: .*)$", last, flags=re.MULTILINE)
+    return named[0] if named else last.strip().splitlines()[-1].strip()

@@ -7,10 +7,12 @@ and leaves some of it out. Here one file holds everything and is replaced in one
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine import trial as trials_module
 
@@ -71,6 +73,16 @@ class RandomOracle(Durable, oracles.RandomSearchOracle):
 
 class BayesianOracle(Durable, oracles.BayesianOptimizationOracle):
     """Settings where a Gaussian process expects a low objective."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        # KerasTuner does not save where its generator stands; one for each trial needs
+        # no saving.
+        self._random_state = np.random.default_rng([self.seed, int(trial_id)])
+        with warnings.catch_warnings():
+            # Few points often leave the process' length scale at an end of its range:
+            # nothing to be mended by whoever searches.
+            warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
+            return super().populate_space(trial_id)
 
 
 class GridOracle(Durable, oracles.GridSearchOracle):

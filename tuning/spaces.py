@@ -140,11 +140,15 @@ class SearchSpace:
         return {dimension.key: dimension.sample(hp) for dimension in self.dimensions}
 
     def describe(self) -> dict[str, str]:
-        """Each searched key and its range, one line each."""
-        return {d.key: d.describe() for d in self.dimensions} | {
-            key: f"{value} during the search"
-            for key, value in self.during_search.items()
-        }
+        """Each searched key and its range, and what else holds, one line each."""
+        return (
+            {d.key: d.describe() for d in self.dimensions}
+            | {
+                key: f"{value} during the search"
+                for key, value in self.during_search.items()
+            }
+            | {"withheld targets": ", ".join(sorted(self.withheld)) or "none"}
+        )
 
     def digest(self) -> str:
         """Hash of the space: searches of equal digests can be continued."""

@@ -78,6 +78,27 @@ class EpochProgress:
             self.bar = None
 
 
+class SearchLines:
+    """Progress of a search: a line a trial, and its epochs on a terminal."""
+
+    def __call__(self, event):
+        record, place = event.record, f"trial {event.trial}/{event.trials}"
+        if event.kind == "epoch":
+            if sys.stderr.isatty():
+                text = f"\r{place}: epoch {event.epoch}/{event.epochs}\x1b[K"
+                click.echo(text, nl=False, err=True)
+            return
+        start = "\r\x1b[K" if sys.stderr.isatty() else ""
+        if event.kind == "completed":
+            best = f"  best {event.best.objective:.4f}" if event.best else ""
+            story(
+                f"{start}{place}: objective {record.objective:.4f}{best}  "
+                f"({record.epochs} epochs, {record.seconds:.0f} s)"
+            )
+        elif event.kind == "failed":
+            story(f"{start}{place}: failed, {record.reason}")
+
+
 class RowProgress:
     """Progress over rows: a bar on a terminal, else a line every tenth."""
 

@@ -15,7 +15,7 @@ from keras_astro.cli.options import (
     seed_option,
     set_option,
 )
-from keras_astro.cli.output import EpochProgress, RowProgress, answer, story
+from keras_astro.cli.output import EpochProgress, RowProgress, answer, story, table
 
 
 @click.command()
@@ -112,9 +112,11 @@ def _show(config, as_json):
     task = get_task(config.task)
     source = open_rows(task, config, story=story, progress=RowProgress("simulating"))
     found = plan(task, config, source)
-    lines = [f"{name}: {value}" for name, value in found.items()]
+    counts = ", ".join(f"{name} {count}" for name, count in found["rows"].items())
+    first = next(iter(found["stages"].values()))
+    stages = [(name, *stage.values()) for name, stage in found["stages"].items()]
     answer(
         {"config": config.model_dump(mode="json"), "plan": found},
-        config.to_yaml() + "---\n" + "\n".join(lines),
+        f"{config.to_yaml()}\nrows: {counts}\n{table(stages, ('stage', *first))}",
         as_json=as_json,
     )

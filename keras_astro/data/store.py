@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import errno
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +47,7 @@ def write_store(
 
     Raises:
         UsageError: If the file exists and may not be replaced.
-        DataError: If there are no rows or the disk refuses.
+        DataError: If there are no rows, blocks differ or the disk refuses.
     """
     path = Path(path)
     if path.exists() and not overwrite:
@@ -54,7 +58,7 @@ def write_store(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with h5py.File(partial, "w") as file:
-            rows = _write_blocks(file, blocks)
+            rows = _write_blocks(file, blocks, path)
             if not rows:
                 raise DataError(f"{path}: no rows to write")
             file.attrs.update(
@@ -69,20 +73,23 @@ def write_store(
         os.replace(partial, path)
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be written ({error.strerror or error})",
+            f"{path}: cannot be written ({_reason(error)})",
             hint="Free disk space or choose another place with -o.",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     return rows
 
 
-def _write_blocks(file: h5py.File, blocks: Iterable[Sample]) -> int:
+def _write_blocks(file: h5py.File, blocks: Iterable[Sample], path: Path) -> int:
     rows = 0
     for block in blocks:
+        _check_space(path.parent, block)
         if not rows:
             file.attrs["task"] = block.schema.task
             _create(file, block)
+        _check_layout(file, block, path)
         for group in GROUPS:
             for name, array in getattr(block, group).items():
                 dataset = file[f"{group}/{name}"]
@@ -90,6 +97,35 @@ def _write_blocks(file: h5py.File, blocks: Iterable[Sample]) -> int:
                 dataset[rows:] = _storable(array)
         rows += len(block)
     return rows
+
+
+def _check_space(folder: Path, block: Sample) -> None:
+    """Refuses a full disk early: HDF5 cannot close a file that it failed to write."""
+    arrays = [v for group in GROUPS for v in getattr(block, group).values()]
+    if shutil.disk_usage(folder).free < sum(np.asarray(v).nbytes for v in arrays):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _check_layout(file: h5py.File, block: Sample, path: Path) -> None:
+    expected = {k: v.shape[1:] for k, v in _datasets(file).items()}
+    found = {
+        f"{group}/{name}": np.shape(array)[1:]
+        for group in GROUPS
+        for name, array in getattr(block, group).items()
+    }
+    if found != expected:
+        differing = sorted(dict(expected.items() ^ found.items()))[0]
+        raise DataError(
+            f"{path}: expected the same fields in all rows, found {differing} with "
+            f"shape {found.get(differing)} after {expected.get(differing)}",
+            hint="Convert data of different fields or sizes to separate stores.",
+        )
+
+
+def _reason(error: OSError) -> str:
+    # HDF5 puts the system's own words in the middle of several lines.
+    inner = re.search(r"error message = '([^']*)'", str(error))
+    return inner[1] if inner else (error.strerror or str(error)).splitlines()[0]
 
 
 def _create(file: h5py.File, block: Sample) -> None:
@@ -123,7 +159,7 @@ class StoreSource(Source):
         schema: What the task expects.
 
     Raises:
-        DataError: If the file is not a store of this task and version.
+        DataError: If the file is damaged, or no store of this task and version.
     """
 
     def __init__(self, path: Path, schema: Schema):
@@ -131,7 +167,12 @@ class StoreSource(Source):
         self.schema = schema
         self.name = str(path)
         self._file = open_hdf5(self.path)
-        self._check()
+        try:
+            with reading(self.path):
+                self._check()
+        except DataError:
+            self._file.close()
+            raise
 
     def __len__(self) -> int:
         return len(self._file[f"inputs/{self.schema.inputs[0].name}"])
@@ -143,20 +184,22 @@ class StoreSource(Source):
 
     def take(self, indices):
         order, inverse = np.unique(np.asarray(indices, int), return_inverse=True)
-        groups = {
-            group: {
-                name: _native(self._rows(dataset, order))[inverse]
-                for name, dataset in self._file.get(group, {}).items()
+        with reading(self.path):
+            groups = {
+                group: {
+                    name: _native(self._rows(dataset, order))[inverse]
+                    for name, dataset in self._file.get(group, {}).items()
+                }
+                for group in GROUPS
             }
-            for group in GROUPS
-        }
         return Sample(self.schema, name=self.name, **groups)
 
     def facts(self):
-        meta, targets = self._file.get("meta", {}), self._file.get("targets", {})
-        ids = _native(meta["id"][:])
-        groups = _native(meta["group"][:]) if "group" in meta else ids
-        labels = targets["is_anomaly"][:] if "is_anomaly" in targets else None
+        with reading(self.path):
+            meta, targets = self._file.get("meta", {}), self._file.get("targets", {})
+            ids = _native(meta["id"][:])
+            groups = _native(meta["group"][:]) if "group" in meta else ids
+            labels = targets["is_anomaly"][:] if "is_anomaly" in targets else None
         return {
             "id": ids,
             "group": groups,
@@ -188,7 +231,20 @@ class StoreSource(Source):
         version = int(self._file.attrs.get("schema_version", 0))
         if version != VERSION:
             raise DataError(
-                f"{self.path}: expected store version {VERSION}, found {version}"
+                f"{self.path}: expected store version {VERSION}, found {version}",
+                hint="Make it again with the keras-astro version in use.",
+            )
+        lengths = {name: len(data) for name, data in _datasets(self._file).items()}
+        wanted = f"inputs/{self.schema.inputs[0].name}"
+        if wanted not in lengths:
+            raise DataError(
+                f"{self.path}: expected {wanted}, found {', '.join(lengths)}",
+                hint="The store is damaged: make or convert it again.",
+            )
+        if len(set(lengths.values())) > 1:
+            raise DataError(
+                f"{self.path}: expected equal row counts, found {lengths}",
+                hint="The store is damaged: make or convert it again.",
             )
 
 
@@ -210,6 +266,34 @@ def open_hdf5(path: Path) -> h5py.File:
             f"{path}: expected an HDF5 file, found one that is {kind}",
             hint="Copy or write it again; text and FITS need their own file suffix.",
         ) from error
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what HDF5 raises inside a damaged file into one error.
+
+    Args:
+        path: The file, for the message.
+
+    Raises:
+        DataError: If anything below cannot be read.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        reason = str(error).strip("\"'").splitlines()[0]
+        raise DataError(
+            f"{path}: expected a whole HDF5 file, found one damaged inside ({reason})",
+            hint="Copy or make it again.",
+        ) from error
+
+
+def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
+    return {
+        f"{group}/{name}": dataset
+        for group in GROUPS
+        for name, dataset in file.get(group, {}).items()
+    }
 
 
 def _native(array: np.ndarray) -> np.ndarray:

@@ -27,13 +27,20 @@ Story = Callable[[str], None]
 BASELINE_ROWS = 3000
 
 
-def evaluate_run(run: Run, *, story: Story, source: Source | None = None) -> dict:
+def evaluate_run(
+    run: Run,
+    *,
+    story: Story,
+    source: Source | None = None,
+    out: Path | None = None,
+) -> dict:
     """Measures a run on its test rows, or on other rows, and writes its report.
 
     Args:
         run: A finished run.
         story: Told what happens, a sentence at a time.
         source: Rows to test on; the run's own test rows when None.
+        out: Where to write; the run folder when None.
 
     Returns:
         The metrics, as in metrics.json.
@@ -52,7 +59,8 @@ def evaluate_run(run: Run, *, story: Story, source: Source | None = None) -> dic
             f"{run.path}: has no test rows", hint="Give some with --data PATH."
         )
     predictor = open_predictor(run.path)
-    scored = score_rows(predictor, test, config.scores)
+    scored = score_rows(predictor, test)
+    scored.resamples = config.scores.bootstrap
     scored.baselines = baseline_scores(run, parts.train, scored)
     found = evaluate_lenses(scored)
     groups = rows.facts()["group"]
@@ -68,24 +76,24 @@ def evaluate_run(run: Run, *, story: Story, source: Source | None = None) -> dic
         "seed": config.seed,
         "labels": "not used in training, tuning or thresholds",
     }
-    return _write(run.path, found, facts, config.to_yaml(), scored, test, predictor)
+    return _write(
+        out or run.path, found, facts, config.to_yaml(), scored, test, predictor
+    )
 
 
-def evaluate_artefact(
-    path: Path, source: Source, out: Path, *, story: Story, scores
-) -> dict:
+def evaluate_artefact(path: Path, source: Source, out: Path, *, story: Story) -> dict:
     """Measures an exported artefact on labelled rows; baselines need a run."""
     predictor = open_predictor(path)
     story(f"scoring {len(source)} rows with {path}")
-    scored = score_rows(predictor, source, scores)
+    scored = score_rows(predictor, source)
     found = evaluate_lenses(scored)
     facts = {"artefact": str(path), "tested on": f"{source.name} ({len(source)} rows)"}
     return _write(out, found, facts, "", scored, source, predictor)
 
 
-def score_rows(predictor: Predictor, source: Source, scores) -> LensRows:
+def score_rows(predictor: Predictor, source: Source) -> LensRows:
     """Scores all rows; maps are only made for the rows of the gallery."""
-    outputs = predict_source(predictor, source)
+    outputs, flags = predict_source(predictor, source)
     facts = source.facts()
     first = source.read(0, 1)
     labels = facts["is_anomaly"].astype(int) if first.targets else None
@@ -114,7 +122,7 @@ def score_rows(predictor: Predictor, source: Source, scores) -> LensRows:
         baselines={},
         rate=calibration["false_positive_rate"],
         calibration_rows=calibration["n"],
-        resamples=scores.bootstrap,
+        flags=flags,
     )
 
 
@@ -167,7 +175,7 @@ def _write(folder, found, facts, config_text, scored, test, predictor) -> dict:
     folder.mkdir(parents=True, exist_ok=True)
     write_metrics(folder / "metrics.json", found.metrics)
     table = predictions_table(
-        scored.outputs, test.facts()["id"], predictor.manifest, scored.images
+        scored.outputs, test.facts()["id"], predictor.manifest, scored.flags
     )
     write_table(table, folder / "predictions.parquet", overwrite=True)
     Report(

@@ -52,6 +52,7 @@ class LensRows:
         baselines: Scores of the baselines by name.
         rate: The false positive rate that the threshold was set for.
         calibration_rows: Rows behind the p-values.
+        flags: Quality flags of the rows.
         resamples: Bootstrap resamples.
     """
 
@@ -64,6 +65,7 @@ class LensRows:
     baselines: dict[str, np.ndarray]
     rate: float
     calibration_rows: int
+    flags: np.ndarray
     resamples: int = 1000
 
     @property

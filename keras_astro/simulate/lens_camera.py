@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,10 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 
 GAUSSIAN_FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
+# Widths at which a Gaussian ends.
+TRUNCATE = 5.0
+# Rows of an image that are blurred in one product.
+BAND = 48
 
 
 def blur(images: np.ndarray, *, fwhm_pixels: float, beta: float = 0.0) -> np.ndarray:
@@ -27,9 +32,7 @@ def blur(images: np.ndarray, *, fwhm_pixels: float, beta: float = 0.0) -> np.nda
         1.0
     """
     if not beta:
-        sigma = fwhm_pixels / GAUSSIAN_FWHM
-        rows = gaussian_filter1d(images, sigma, axis=1, mode="nearest", truncate=5.0)
-        return gaussian_filter1d(rows, sigma, axis=2, mode="nearest", truncate=5.0)
+        return _blur_gaussian(images, fwhm_pixels / GAUSSIAN_FWHM)
     side = images.shape[1]
     kernel = moffat_kernel(side, fwhm_pixels=fwhm_pixels, beta=beta)
     shape = (2 * side, 2 * side)
@@ -37,6 +40,31 @@ def blur(images: np.ndarray, *, fwhm_pixels: float, beta: float = 0.0) -> np.nda
     start = side // 2
     full = fft.irfft2(transform, shape)
     return full[:, start : start + side, start : start + side].astype(images.dtype)
+
+
+def _blur_gaussian(images, sigma):
+    # Products with bands of a matrix: several times faster than a filter by taps.
+    side = images.shape[1]
+    matrix = _gaussian_matrix(side, sigma)
+    reach = int(TRUNCATE * sigma + 0.5)
+    rows, out = np.empty_like(images), np.empty_like(images)
+    bands = []
+    for start in range(0, side, BAND):
+        band = slice(start, start + BAND)
+        bands.append((band, slice(max(start - reach, 0), start + BAND + reach)))
+    for band, seen in bands:
+        np.matmul(matrix[band, seen], images[:, seen], out=rows[:, band])
+    for band, seen in bands:
+        np.matmul(rows[..., seen], matrix[band, seen].T, out=out[..., band])
+    return out
+
+
+@lru_cache(maxsize=16)
+def _gaussian_matrix(side: int, sigma: float) -> np.ndarray:
+    """What each pixel of a row takes from each; beyond its ends the row is constant."""
+    unit = np.eye(side)
+    matrix = gaussian_filter1d(unit, sigma, axis=0, mode="nearest", truncate=TRUNCATE)
+    return matrix.astype("float32")
 
 
 def moffat_kernel(side: int, *, fwhm_pixels: float, beta: float) -> np.ndarray:

@@ -18,9 +18,11 @@ class LensingSimulation:
         pixels: Side of an image.
         pixel_scale_arcsec: Side of a pixel.
         theta_E_arcsec: Macro Einstein radius.
-        ellipticity: Length of the lens' ellipticity (1 - q) / (1 + q).
+        ellipticity: Length of the mass' ellipticity (1 - q) / (1 + q).
+        light_ellipticity: The same of the lens' light.
         shear: Length of the external shear.
-        aligned: Whether ellipticity and shear point along x, as in the published sets.
+        aligned: Whether ellipticities and shear point along x, as in the published
+            sets.
         source_offset_arcsec: Distance of the source from the optical axis.
         source_radius_arcsec: Effective radius of the source.
         source_n: Its Sersic index.
@@ -48,6 +50,7 @@ class LensingSimulation:
     pixel_scale_arcsec: float = 0.1
     theta_E_arcsec: Range = (0.98, 1.02)
     ellipticity: Range = (0.0, 0.25)
+    light_ellipticity: Range = (0.0, 0.25)
     shear: Range = (0.0, 0.2)
     aligned: bool = True
     source_offset_arcsec: Range = (0.0, 0.8)
@@ -97,13 +100,15 @@ class LensingSimulation:
             "pixels": pixels,
             "pixel_scale_arcsec": pixel_scale_arcsec,
             "theta_E_arcsec": (0.75, 1.35),
-            "ellipticity": (0.0, 0.3),
+            "ellipticity": (0.0, 0.1),
+            "light_ellipticity": (0.0, 0.35),
+            "source_ellipticity": (0.0, 0.2),
             "source_offset_arcsec": (0.0, 1.1),
-            "source_radius_arcsec": (0.3, 0.45),
-            "source_n": (0.9, 1.4),
-            "lens_radius_arcsec": (0.3, 0.48),
-            "lens_n": (1.3, 1.8),
-            "source_over_lens": (0.5, 1.2),
+            "source_radius_arcsec": (0.33, 0.43),
+            "source_n": (1.0, 1.5),
+            "lens_radius_arcsec": (0.33, 0.42),
+            "lens_n": (1.6, 2.1),
+            "source_over_lens": (0.4, 1.1),
             # Noise is added to features in training; here it would only be slow.
             "eight_bit_jpeg": 0,
         }
@@ -128,14 +133,16 @@ PRESETS = {
         "pixels": 150,
         "pixel_scale_arcsec": 0.05,
         "theta_E_arcsec": (0.99, 1.01),
-        "ellipticity": (0.01, 0.28),
+        "ellipticity": (0.0, 0.02),
+        "light_ellipticity": (0.0, 0.3),
         "shear": (0.0, 0.3),
         "source_offset_arcsec": (0.0, 1.0),
-        "source_radius_arcsec": (0.36, 0.38),
-        "source_n": (1.1, 1.25),
-        "lens_radius_arcsec": (0.37, 0.41),
-        "lens_n": (1.5, 1.62),
-        "source_over_lens": (0.59, 1.06),
+        "source_radius_arcsec": (0.365, 0.395),
+        "source_n": (1.2, 1.3),
+        "source_ellipticity": (0.0, 0.15),
+        "lens_radius_arcsec": (0.365, 0.39),
+        "lens_n": (1.88, 1.98),
+        "source_over_lens": (0.45, 0.95),
         "psf_fwhm_arcsec": 0.118,
         "peak_counts": 0.0,
         "background_rms": 0.0015,

@@ -96,17 +96,11 @@ def _block(config: LensingSimulation, task) -> Sample:
     rng = np.random.default_rng(child)
     parameters = draw_parameters(config, len(anomalous), rng)
     subhalos = draw_subhalos(config, parameters, anomalous, rng)
-    axis = pixel_axis(config)
-    shift, substructure = np.zeros((2, 1, 1, 1)), None
-    if anomalous.any():
-        shift = deflection_field(axis, subhalos)
-        substructure = convergence_field(axis, subhalos)
-        if config.mass_matched:
-            parameters = give_up_mass(config, parameters, substructure)
-    else:
-        substructure = np.zeros((len(anomalous), len(axis), len(axis)), "float32")
+    substructure = convergence_field(pixel_axis(config), subhalos)
+    if config.mass_matched:
+        parameters = give_up_mass(config, parameters, substructure)
     images = add_noise(
-        render(config, parameters, shift=shift),
+        render(config, parameters, subhalos=subhalos),
         rng,
         peak_counts=config.peak_counts,
         background_rms=config.background_rms,
@@ -137,7 +131,7 @@ MACRO = ("theta_E_arcsec", "e1", "e2", "gamma1", "gamma2")
 def pixel_axis(config: LensingSimulation) -> np.ndarray:
     """Pixel centres along one axis, in arcsec from the image's centre."""
     offset = np.arange(config.pixels) - (config.pixels - 1) / 2
-    return (offset * config.pixel_scale_arcsec).astype("float32")
+    return offset * config.pixel_scale_arcsec
 
 
 def draw_parameters(config: LensingSimulation, n: int, rng) -> Parameters:
@@ -153,7 +147,8 @@ def draw_parameters(config: LensingSimulation, n: int, rng) -> Parameters:
 
     e1, e2 = direction(uniform(config.ellipticity), config.aligned)
     gamma1, gamma2 = direction(uniform(config.shear), config.aligned)
-    s1, s2 = direction(uniform(config.source_ellipticity), False)
+    s1, s2 = direction(uniform(config.source_ellipticity), config.aligned)
+    l1, l2 = direction(uniform(config.light_ellipticity), config.aligned)
     offset, angle = uniform(config.source_offset_arcsec), uniform((0.0, 2 * np.pi))
     theta_e = uniform(config.theta_E_arcsec)
     return {
@@ -172,6 +167,8 @@ def draw_parameters(config: LensingSimulation, n: int, rng) -> Parameters:
         "source_amplitude": uniform(config.source_over_lens),
         "lens_radius_arcsec": uniform(config.lens_radius_arcsec),
         "lens_n": uniform(config.lens_n),
+        "lens_e1": l1,
+        "lens_e2": l2,
     }
 
 
@@ -229,14 +226,14 @@ def render(
     config: LensingSimulation,
     parameters: Parameters,
     *,
-    shift: np.ndarray | None = None,
+    subhalos: Subhalos | None = None,
 ) -> np.ndarray:
     """Noiseless images of lenses, blurred by the point-spread function.
 
     Args:
         config: Grid and point-spread function.
         parameters: As from `draw_parameters`.
-        shift: Deflection by subhalos, `(component, batch, y, x)` in arcsec.
+        subhalos: As from `draw_subhalos`; None for smooth lenses.
 
     Returns:
         `(batch, y, x)` float32; the lens' light is 1 at its effective radius.
@@ -244,29 +241,41 @@ def render(
     n = len(parameters["theta_E_arcsec"])
     axis = pixel_axis(config)
     images = np.empty((n, len(axis), len(axis)), "float32")
+    fwhm = config.psf_fwhm_arcsec / config.pixel_scale_arcsec
     for start in range(0, n, TRACED):
         chosen = slice(start, start + TRACED)
         part = {
             k: v[chosen, None, None].astype("float32") for k, v in parameters.items()
         }
         bend = None
-        if shift is not None and shift.shape[1] == n:
-            bend = shift[:, chosen]
-        images[chosen] = _trace(axis, part, bend)
-    fwhm = config.psf_fwhm_arcsec / config.pixel_scale_arcsec
-    return blur(images, fwhm_pixels=fwhm, beta=config.psf_beta)
+        if subhalos is not None and subhalos.mass[chosen].any():
+            bend = deflection_field(axis, subhalos.take(chosen))
+        sharp = _trace(axis.astype("float32"), part, bend)
+        images[chosen] = blur(sharp, fwhm_pixels=fwhm, beta=config.psf_beta)
+    return images
 
 
 def _trace(axis, p: Parameters, bend) -> np.ndarray:
     x, y = axis[None, None, :], axis[None, :, None]
-    lens = {"theta_E": p["host_theta_E_arcsec"], "e1": p["e1"], "e2": p["e2"]}
-    alpha_x, alpha_y = sie_deflection(x, y, **lens)
+    # The lens is centred: one half of the rows holds the other one too.
+    half = y[:, : (axis.size + 1) // 2]
+    mass = {"theta_E": p["host_theta_E_arcsec"], "e1": p["e1"], "e2": p["e2"]}
+    alpha_x, alpha_y = (_other_half(a, -1) for a in sie_deflection(x, half, **mass))
     shear_x, shear_y = shear_deflection(x, y, gamma1=p["gamma1"], gamma2=p["gamma2"])
-    beta_x = x - alpha_x - shear_x - p["source_x_arcsec"]
-    beta_y = y - alpha_y - shear_y - p["source_y_arcsec"]
+    beta_x = np.subtract(x - p["source_x_arcsec"] - shear_x, alpha_x, out=alpha_x)
+    beta_y = np.subtract(y - p["source_y_arcsec"] - shear_y, alpha_y, out=alpha_y)
     if bend is not None:
         beta_x -= bend[0]
         beta_y -= bend[1]
+    light = sersic(
+        x,
+        half,
+        amplitude=np.float32(1.0),
+        radius=p["lens_radius_arcsec"],
+        n=p["lens_n"],
+        e1=p["lens_e1"],
+        e2=p["lens_e2"],
+    )
     source = sersic(
         beta_x,
         beta_y,
@@ -276,13 +285,14 @@ def _trace(axis, p: Parameters, bend) -> np.ndarray:
         e1=p["source_e1"],
         e2=p["source_e2"],
     )
-    light = sersic(
-        x,
-        y,
-        amplitude=np.float32(1.0),
-        radius=p["lens_radius_arcsec"],
-        n=p["lens_n"],
-        e1=p["e1"],
-        e2=p["e2"],
-    )
-    return source + light
+    source += _other_half(light, 1)
+    return source
+
+
+def _other_half(rows: np.ndarray, sign: int) -> np.ndarray:
+    """A square field from its first rows, times `sign` where turned by half a turn."""
+    batch, count, side = rows.shape
+    field = np.empty((batch, side, side), rows.dtype)
+    field[:, :count] = rows
+    np.multiply(rows[:, : side - count][:, ::-1, ::-1], sign, out=field[:, count:])
+    return field

@@ -68,6 +68,9 @@ class Task(abc.ABC):
 
     name: str
     schema: Schema
+    # Units and description of every input and output of the full model, by name.
+    terms: Mapping[str, tuple[str, str]]
+    classes: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def simulate(
@@ -84,6 +87,14 @@ class Task(abc.ABC):
         """The fits, in order."""
 
     @abc.abstractmethod
+    def sketch(self, config: RunConfig) -> RunConfig:
+        """Settings that build the same models from as few simulated rows as will do."""
+
+    @abc.abstractmethod
+    def stage_rows(self, config: RunConfig, train_rows: int) -> dict[str, int]:
+        """Training rows of each stage when there are `train_rows` in the data."""
+
+    @abc.abstractmethod
     def assemble(
         self,
         config: RunConfig,
@@ -96,6 +107,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
+
+    @abc.abstractmethod
+    def calibration(self, model: keras.Model) -> dict[str, float]:
+        """The threshold of the full model, and on how many rows it was set."""
 
     @abc.abstractmethod
     def objective(

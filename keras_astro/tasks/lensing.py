@@ -25,6 +25,28 @@ from keras_astro.tasks.lensing_physics import simulated_features
 
 BLOCK = 256
 
+# Units and description of every tensor with a name.
+TERMS = {
+    "image": ("", "Lens cutout in any linear unit, lens near the centre"),
+    "score": ("", "Combined anomaly score, larger is more anomalous"),
+    "p_value": ("", "Chance that a normal lens scores as high"),
+    "is_anomaly": ("", "Whether the p-value is at most the false positive rate"),
+    "reconstruction_mse": ("", "Mean squared error of the autoencoder"),
+    "residual_max": ("", "Largest smoothed residual over its expected sd"),
+    "tangent_residual": ("", "Distance to the nearest local tangent space"),
+    "einstein_radius_pull": ("", "Distance of theta_E from normal lenses, in sigma"),
+    "theta_E_arcsec": ("arcsec", "Einstein radius of the macro lens"),
+    "theta_E_error_arcsec": ("arcsec", "Its standard error"),
+    "e1": ("", "Lens ellipticity along x"),
+    "e2": ("", "Lens ellipticity along the diagonal"),
+    "gamma1": ("", "External shear along x"),
+    "gamma2": ("", "External shear along the diagonal"),
+    "z": ("", "Latent code"),
+    "frame": ("", "Stretched, binned image as the autoencoder compares it"),
+    "reconstruction": ("", "Its reconstruction"),
+    "anomaly_map": ("", "Smoothed residual over its expected sd"),
+}
+
 
 @dataclass
 class Prepared:
@@ -55,6 +77,8 @@ class LensingTask(Task):
 
     name = "lensing"
     schema = LENSING
+    terms = TERMS
+    classes = ("no substructure", "substructure")
 
     def simulate(
         self, config: LensingConfig, n: int, *, seed: int, jobs: int = 1
@@ -118,6 +142,19 @@ class LensingTask(Task):
         if prepared.lenses is not None:
             found.append(self.physics_stage(config, prepared))
         return found
+
+    def sketch(self, config: LensingConfig) -> LensingConfig:
+        """The same settings with the fewest simulated lenses."""
+        physics = config.physics.model_copy(update={"simulated_lenses": 100})
+        return config.model_copy(update={"physics": physics})
+
+    def stage_rows(self, config: LensingConfig, train_rows: int) -> dict[str, int]:
+        """Reflections count as rows; a tenth of the simulated lenses is held back."""
+        lenses = config.physics.simulated_lenses
+        return {
+            "autoencoder": train_rows * (4 if config.preprocessing.flips else 1),
+            "physics": lenses - lenses // 10,
+        }
 
     def autoencoder_stage(self, config: LensingConfig, prepared: Prepared) -> Stage:
         """Reconstruction of features, with the configured penalties."""
@@ -200,6 +237,18 @@ class LensingTask(Task):
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
         return lens_scorer.endpoints(model)
+
+    def calibration(self, model: keras.Model) -> dict[str, float]:
+        """False positive rate, number of calibration rows and score threshold."""
+        rate = model.get_layer("at_most").rate
+        scores = np.asarray(model.get_layer("conformal").calibration)
+        # A p-value of at most `rate` needs at most this many higher scores.
+        above = max(int(np.floor(rate * (len(scores) + 1) + 1e-6)) - 1, 0)
+        return {
+            "false_positive_rate": rate,
+            "n": len(scores),
+            "threshold": float(np.sort(scores)[::-1][above]),
+        }
 
     def objective(
         self,

@@ -14,6 +14,7 @@ from keras_astro.errors import DataError
 from keras_astro.tasks.base import Parts, Task
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.fit import Progress, fit_stage, write_history
+from keras_astro.training.manifest import build_manifest, write_manifest
 from keras_astro.training.run import Run
 from keras_astro.training.saving import save_model
 from keras_astro.training.strategy import choose_strategy
@@ -62,8 +63,23 @@ def train(
             models[stage.name] = stage.model
         write_history(run.path / "history.csv", histories)
         model = task.assemble(config, prepared, models, parts)
-    save_model(model, run.path / "model.keras")
+    finish(task, model, run)
     return model
+
+
+def finish(task: Task, model: keras.Model, run: Run) -> None:
+    """Saves the full model and its manifest; the model goes last and marks the end."""
+    staged = run.path / "finished.keras"
+    save_model(model, staged)
+    manifest = build_manifest(
+        task,
+        model,
+        name=run.path.name,
+        model_file=staged,
+        config_digest=run.config.digest(),
+    )
+    write_manifest(run.path, manifest)
+    staged.replace(run.path / "model.keras")
 
 
 def load_or_make_split(source: Source, run: Run, config: RunConfig) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -69,15 +70,14 @@ class FileSource(Source):
         """Decodes a file to `(y, x, band)` float32.
 
         Raises:
-            DataError: If it cannot be decoded, naming the file.
+            DataError: If it cannot be decoded; the message starts with `member: `.
         """
 
     def decode(self, index: int) -> np.ndarray:
         """The image of a row, checked for size and finite pixels."""
         member = self.members[index]
-        array = self.read_array(member)
-        wrong = fault(array, expected=getattr(self, "shape", None))
-        if wrong:
+        array, wrong = self._try(member, expected=getattr(self, "shape", None))
+        if array is None or wrong:
             raise DataError(
                 f"{self.name}: {member}: {wrong}",
                 hint="Remove or repair the file, or use --on-bad quarantine.",
@@ -98,37 +98,52 @@ class FileSource(Source):
     def facts(self):
         return {"id": self.ids, "group": self.ids, "is_anomaly": self.labels}
 
+    def _try(self, member, expected=None) -> tuple[np.ndarray | None, str | None]:
+        try:
+            array = self.read_array(member)
+        except DataError as error:
+            return None, str(error).removeprefix(f"{member}: ")
+        return array, fault(array, expected=expected)
+
     def _set_bad_aside(self, progress) -> None:
-        good, shape = [], None
+        shapes: dict[str, tuple[int, ...]] = {}
+        reasons: dict[str, str] = {}
         for i, member in enumerate(self.members):
-            try:
-                array = self.read_array(member)
-                wrong = fault(array, expected=shape)
-            except DataError as error:
-                wrong = str(error)
-            if wrong:
-                self.quarantined.append((member, wrong))
+            array, wrong = self._try(member)
+            if array is None or wrong:
+                reasons[member] = wrong or ""
             else:
-                good.append(member)
-                shape = array.shape
+                shapes[member] = array.shape
             if progress:
                 progress(i + 1, len(self.members))
-        if not good:
+        if not shapes:
+            member, reason = next(iter(reasons.items()))
             raise DataError(
                 f"{self.name}: none of {len(self.members)} files can be read; the "
-                f"first: {self.quarantined[0][1]}"
+                f"first, {member}: {reason}",
+                hint="Open one of them with another program to see what it is.",
             )
-        self.members = good
+        # One odd file in front must not set all the others aside.
+        usual = Counter(shapes.values()).most_common(1)[0][0]
+        for member, shape in shapes.items():
+            if shape != usual:
+                reasons[member] = _wrong_size(shape, usual)
+        self.quarantined = [(m, reasons[m]) for m in self.members if m in reasons]
+        self.members = [m for m in self.members if m not in reasons]
 
 
 def fault(array: np.ndarray, *, expected: tuple[int, ...] | None) -> str | None:
     """What is wrong with an image `(y, x, band)`, or None."""
     if expected is not None and array.shape != expected:
-        return f"expected {_size(expected)}, found {_size(array.shape)}"
+        return _wrong_size(array.shape, expected)
     bad = 1.0 - np.isfinite(array).mean()
     if bad:
         return f"expected finite pixels, found {bad:.2%} NaN or infinite"
     return None
+
+
+def _wrong_size(shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    return f"expected {_size(expected)}, found {_size(shape)}"
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ class FitsFolder(FileSource):
         super().__init__(str(path), schema, members, **options)
 
     def read_array(self, member):
-        return bands_last(read_image(self.path / member), member)
+        return bands_last(read_image(self.path / member, member), member)
 
 
 def open_fits(path: Path, schema: Schema, **options) -> MemorySource | FitsFolder:
@@ -63,8 +64,12 @@ class _SingleFits(FitsFolder):
         FileSource.__init__(self, str(path), schema, [Path(path).name], **options)
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, name: str | None = None) -> np.ndarray:
     """The first image of a FITS file, as float32 in native byte order.
+
+    Args:
+        path: The file.
+        name: What messages call it; the path when None.
 
     Raises:
         DataError: If the file is no FITS, truncated or holds no image.
@@ -72,21 +77,26 @@ def read_image(path: Path) -> np.ndarray:
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyWarning
 
+    name = name or str(path)
     try:
         with warnings.catch_warnings():
             # A truncated file is only a warning to astropy; here it is an error.
             warnings.simplefilter("error", AstropyWarning)
-            with fits.open(path, memmap=False) as hdus:
+            # astropy leaves a file open that it cannot understand.
+            with path.open("rb") as file, fits.open(file, memmap=False) as hdus:
                 for hdu in hdus:
                     if hdu.is_image and hdu.data is not None:
                         return np.ascontiguousarray(hdu.data, dtype=np.float32)
-    except (OSError, ValueError, TypeError, EOFError, AstropyWarning) as error:
+    except (
+        *(OSError, ValueError, TypeError, EOFError, KeyError, zlib.error),
+        AstropyWarning,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{path}: expected a FITS file, found one that is truncated or foreign "
+            f"{name}: expected a FITS file, found one that is truncated or foreign "
             f"({reason})"
         ) from error
-    raise DataError(f"{path}: expected an image in the FITS file, found none")
+    raise DataError(f"{name}: expected an image in the FITS file, found none")
 
 
 def bands_last(array: np.ndarray, name: str) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,11 @@ class ImageFolder(FileSource):
         super().__init__(str(path), schema, members, **options)
 
     def read_array(self, member):
-        return decode_image((self.path / member).read_bytes(), member)
+        try:
+            content = (self.path / member).read_bytes()
+        except OSError as error:
+            raise DataError(f"{member}: cannot be read ({error.strerror})") from error
+        return decode_image(content, member)
 
 
 class ImageZip(FileSource):
@@ -61,8 +67,10 @@ class ImageZip(FileSource):
     def read_array(self, member):
         try:
             content = self.archive.read(member)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise DataError(f"{member}: damaged inside {self.name}") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            raise DataError(f"{member}: damaged inside the archive") from error
+        except (RuntimeError, NotImplementedError) as error:
+            raise DataError(f"{member}: encrypted or packed unusually") from error
         return decode_image(content, member)
 
 
@@ -78,7 +86,7 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     """Decodes JPEG or PNG bytes to `(y, x, band)` float32 grey levels.
 
     Raises:
-        DataError: If the bytes are truncated or no image.
+        DataError: If the bytes are truncated, no image or far too large.
     """
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -87,7 +95,9 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
             array = np.asarray(image, dtype=np.float32)
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: not a JPEG or PNG image") from error
-    except (OSError, SyntaxError) as error:
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{name}: too many pixels ({error})") from error
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise DataError(f"{name}: truncated or damaged image ({error})") from error
     return array[..., None] if array.ndim == 2 else array
 

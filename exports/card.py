@@ -1,0 +1,69 @@
+"""The model card: what an artefact is, what it is worth, what it is not for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def model_card(manifest: dict[str, Any]) -> str:
+    """Markdown text from a manifest.
+
+    Args:
+        manifest: As built by `keras_astro.training.manifest`.
+    """
+    calibration = manifest["calibration"]
+    lines = [
+        f"# {manifest['name']} ({manifest['task']})",
+        "",
+        f"Made by keras-astro {manifest['kastro_version']} on {manifest['created']}; "
+        f"numeric type: {manifest['quantization']}; model {manifest['model_sha256']}.",
+        "",
+        "## Decision",
+        "",
+        f"Rows with a p-value of at most {calibration['false_positive_rate']:.2%} are "
+        f"flagged; p-values come from {calibration['n']} held-out normal rows.",
+        "",
+        "## Measured",
+        "",
+        *_metrics(manifest["metrics"]),
+        "",
+        "## Signatures",
+        "",
+        *_signatures(manifest["signatures"]),
+        "",
+        "## Limits",
+        "",
+        "Scores are only meaningful for images like those trained on: same pixel scale,"
+        " resolution and depth. A flagged lens is a candidate, not a detection.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _metrics(metrics: dict[str, Any]) -> list[str]:
+    if not metrics:
+        return ["Not evaluated on labelled data."]
+    lines = ["| metric | value | interval |", "| --- | --- | --- |"]
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            interval = f"{value['low']:.4g} to {value['high']:.4g}"
+            lines.append(f"| {name} | {value['value']:.4g} | {interval} |")
+        else:
+            lines.append(f"| {name} | {value:.4g} | |")
+    return lines
+
+
+def _signatures(signatures: dict[str, Any]) -> list[str]:
+    lines = ["| signature | tensor | shape | unit | meaning |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for name, signature in signatures.items():
+        for kind in ("inputs", "outputs"):
+            for tensor, spec in signature[kind].items():
+                shape = "x".join(
+                    "batch" if n is None else str(n) for n in spec["shape"]
+                )
+                lines.append(
+                    f"| {name} | {tensor} ({kind[:-1]}) | {shape} | {spec['units']} | "
+                    f"{spec['description']} |"
+                )
+    return lines

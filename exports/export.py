@@ -1,0 +1,147 @@
+"""From a run to a verified artefact, or to nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_astro.data.sample import Source
+from keras_astro.errors import DataError, UsageError
+from keras_astro.exports.card import model_card
+from keras_astro.exports.profiles import Profile, profile
+from keras_astro.exports.saved_model import write_saved_model
+from keras_astro.exports.tflite import append_files, convert
+from keras_astro.exports.verify import verify, write_verification
+from keras_astro.tasks.catalog import get_task
+from keras_astro.training.run import Run
+
+VERIFIED_ROWS = 256
+
+
+@dataclass
+class ExportResult:
+    """A verified artefact.
+
+    Args:
+        path: The file or SavedModel folder.
+        size_bytes: All of its files.
+        verification: What was measured.
+    """
+
+    path: Path
+    size_bytes: int
+    verification: dict[str, Any]
+
+
+def export_run(
+    run: Run,
+    source: Source,
+    *,
+    fmt: str,
+    quantize: str | None = None,
+    out_dir: Path | None = None,
+    overwrite: bool = False,
+    story: Callable[[str], None],
+) -> ExportResult:
+    """Exports a run's model and verifies the artefact before it appears.
+
+    Args:
+        run: A finished run.
+        source: Real rows that trained nothing, for int8 ranges and verification.
+        fmt: `saved_model` or `tflite`.
+        quantize: Numeric type; the format's default when None.
+        out_dir: Where to; `exports/<format>-<type>` in the run folder when None.
+        overwrite: Whether an existing artefact may be replaced.
+        story: Told what happens, a sentence at a time.
+
+    Raises:
+        UsageError: If the artefact exists, or the combination is not offered.
+        VerificationError: If the artefact does not reproduce the model; none is left.
+    """
+    chosen = profile(fmt, quantize)
+    folder = out_dir or run.path / "exports" / f"{fmt}-{chosen.quantize}"
+    if folder.exists() and any(folder.iterdir()) and not overwrite:
+        raise UsageError(
+            f"{folder} exists already",
+            hint="Replace it with --overwrite, or choose another place with -o.",
+        )
+    task = get_task(run.config.task)
+    endpoints = task.endpoints(run.load_model())
+    field = task.schema.inputs[0].name
+    rows = {field: source.read(0, VERIFIED_ROWS).inputs[field]}
+    if "decode" in endpoints:
+        rows["z"] = endpoints["encode"].predict({field: rows[field]}, verbose=0)["z"]
+    expected = keras_outputs(endpoints, rows)
+    manifest = json.loads((run.path / "manifest.json").read_text())
+    manifest |= {"quantization": chosen.quantize, "metrics": run.metrics}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".export-"))
+    try:
+        story(f"converting {run.path} to {fmt} ({chosen.quantize})")
+        artefact = _write(staging, endpoints, chosen, manifest, rows, task.name)
+        story(f"verifying on {len(rows[field])} held-out rows in a fresh process")
+        found = verify(
+            artefact,
+            chosen,
+            rows=rows,
+            expected=expected,
+            parameters=manifest["parameters"],
+        )
+        write_verification(staging / "verification.json", found)
+        size = sum(p.stat().st_size for p in artefact.rglob("*") if p.is_file())
+        size = size or artefact.stat().st_size
+        place(staging, folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be written ({error.strerror or error})",
+            hint="Free disk space or choose another place with -o.",
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return ExportResult(folder / artefact.relative_to(staging), size, found)
+
+
+def keras_outputs(endpoints, rows) -> dict[str, np.ndarray]:
+    """What every signature of the Keras model gives, as `signature/output`."""
+    results = {}
+    for name, endpoint in endpoints.items():
+        found = endpoint.predict(
+            {k: rows[k] for k in endpoint.input}, verbose=0, batch_size=64
+        )
+        results |= {f"{name}/{key}": value for key, value in found.items()}
+    return results
+
+
+def _write(staging, endpoints, chosen: Profile, manifest, rows, name) -> Path:
+    card = model_card(manifest)
+    if chosen.fmt == "saved_model":
+        version = staging / name / "1"
+        write_saved_model(endpoints, version)
+        extra = version / "assets.extra"
+        extra.mkdir()
+        (extra / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        (extra / "card.md").write_text(card)
+        return staging / name
+    path = staging / f"{name}-{chosen.quantize}.tflite"
+    path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=rows))
+    append_files(path, manifest, card)
+    return path
+
+
+def place(staging: Path, folder: Path) -> None:
+    """Puts a finished folder in place of an older one."""
+    if folder.exists():
+        old = folder.with_name(f".old-{folder.name}")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.replace(old)
+        staging.replace(folder)
+        shutil.rmtree(old)
+    else:
+        staging.replace(folder)

@@ -1,0 +1,54 @@
+"""What can be exported, and how close each must stay to the model it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_astro.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One format with one numeric type.
+
+    Args:
+        fmt: `saved_model` or `tflite`.
+        quantize: `none`, `float16`, `dynamic` or `int8`.
+        tolerance: Largest root mean square difference from the Keras model, over the
+            standard deviation of the output, on held-out rows.
+        weight_bytes: Bytes a weight takes.
+        auc_loss: Largest loss of AUC that is accepted where labels are known.
+    """
+
+    fmt: str
+    quantize: str
+    tolerance: float
+    weight_bytes: float
+    auc_loss: float
+
+
+PROFILES = {
+    ("saved_model", "none"): Profile("saved_model", "none", 1e-5, 4, 1e-4),
+    ("tflite", "none"): Profile("tflite", "none", 1e-5, 4, 1e-4),
+    ("tflite", "float16"): Profile("tflite", "float16", 0.02, 2, 0.002),
+    ("tflite", "dynamic"): Profile("tflite", "dynamic", 0.2, 1, 0.005),
+    ("tflite", "int8"): Profile("tflite", "int8", 0.5, 1, 0.005),
+}
+DEFAULT = {"saved_model": "none", "tflite": "float16"}
+
+
+def profile(fmt: str, quantize: str | None) -> Profile:
+    """The profile of a format; TFLite is float16 unless told otherwise.
+
+    Raises:
+        UsageError: If the combination is not offered.
+
+    Example:
+        >>> profile("tflite", None).quantize
+        'float16'
+    """
+    chosen = (fmt, quantize or DEFAULT.get(fmt, "none"))
+    if chosen not in PROFILES:
+        offered = ", ".join(f"{f} {q}" for f, q in PROFILES)
+        raise UsageError(f"{' '.join(chosen)} is not offered; choose from: {offered}")
+    return PROFILES[chosen]

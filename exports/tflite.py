@@ -1,0 +1,81 @@
+"""TFLite with named signatures and built-in operations only."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_astro.errors import VerificationError
+from keras_astro.exports.saved_model import input_signature, serving, track
+
+CALIBRATION_ROWS = 200
+
+
+def convert(
+    endpoints: dict[str, keras.Model], *, quantize: str, rows: dict[str, np.ndarray]
+) -> bytes:
+    """Converts signatures into one file that shares their weights.
+
+    The archive must not have a signature named `serve`: with one, the converter keeps
+    `serving_default` alone.
+
+    Args:
+        endpoints: Models with dict inputs and outputs by signature name.
+        quantize: `none`, `float16`, `dynamic` or `int8`.
+        rows: Real input rows by name, for the ranges of int8.
+
+    Raises:
+        VerificationError: If the model needs operations that small runtimes lack.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        archive = track(endpoints)
+        for name, endpoint in endpoints.items():
+            archive.add_endpoint(name, serving(endpoint), input_signature(endpoint))
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=list(endpoints)
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        _quantize(converter, quantize, endpoints, rows)
+        try:
+            return converter.convert()
+        except tf.lite.experimental.ConverterError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise VerificationError(
+                f"the model needs operations that TFLite lacks: {reason[:300]}"
+            ) from error
+
+
+def _quantize(converter, quantize, endpoints, rows) -> None:
+    if quantize == "none":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantize == "int8":
+        converter.representative_dataset = lambda: _examples(endpoints, rows)
+
+
+def _examples(endpoints, rows) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    values = dict(rows)
+    if "decode" in endpoints:
+        encoded = endpoints["encode"].predict(rows, verbose=0)
+        values["z"] = encoded["z"]
+    for name, endpoint in endpoints.items():
+        for i in range(min(CALIBRATION_ROWS, len(next(iter(rows.values()))))):
+            yield name, {k: values[k][i : i + 1] for k in endpoint.input}
+
+
+def append_files(path: Path, manifest: dict[str, Any], card: str) -> None:
+    """Appends manifest and model card as the format's zip of associated files."""
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", json.dumps(manifest, indent=1))
+        archive.writestr("card.md", card)

@@ -1,0 +1,56 @@
+"""kastro evaluate."""
+
+from pathlib import Path
+
+import click
+
+from keras_astro.cli.options import data_option, json_option
+from keras_astro.cli.output import answer, story, table
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@data_option
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Where the report goes. Default: the run folder, or <artefact>-report.",
+)
+@json_option
+def evaluate(target, paths, folder, as_json):
+    """Measure TARGET, a run or an exported artefact, and write its report.
+
+    Example: kastro evaluate runs/mine --data validation.zip
+    """
+    from keras_astro.data.readers import open_many
+    from keras_astro.evaluation.evaluate import evaluate_artefact, evaluate_run
+    from keras_astro.tasks.catalog import schema
+    from keras_astro.training.run import Run
+
+    # With one task there is one schema; the artefact's own is checked when it runs.
+    source = open_many(paths, schema("lensing")) if paths else None
+    if (target / "config.yaml").is_file():
+        run = Run.open(target)
+        metrics = evaluate_run(run, story=story, source=source, out=folder)
+        folder = folder or target
+    else:
+        if source is None:
+            raise click.UsageError("an artefact needs --data: it carries no rows")
+        folder = folder or target.with_name(f"{target.name}-report")
+        metrics = evaluate_artefact(target, source, folder, story=story)
+    report = folder / "report.html"
+    rows = [(name, _number(value)) for name, value in metrics.items()]
+    answer(
+        {"metrics": metrics, "report": str(report)},
+        f"{table(rows, ('metric', 'value'))}\nreport: {report}",
+        as_json=as_json,
+    )
+
+
+def _number(value) -> str:
+    if isinstance(value, dict):
+        return f"{value['value']:.4g} [{value['low']:.4g}, {value['high']:.4g}]"
+    return f"{value:.4g}"

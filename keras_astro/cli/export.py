@@ -1,0 +1,66 @@
+"""kastro export."""
+
+from pathlib import Path
+
+import click
+
+from keras_astro.cli.options import RUNS, json_option, overwrite_option
+from keras_astro.cli.output import answer, story
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--format", "fmt", type=click.Choice(["saved_model", "tflite"]), required=True
+)
+@click.option(
+    "--quantize",
+    type=click.Choice(["none", "float16", "dynamic", "int8"]),
+    default=None,
+    help="Default: none for saved_model, float16 for tflite.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder. Default: exports/<format>-<type> in the run.",
+)
+@overwrite_option
+@json_option
+def export(run, fmt, quantize, folder, overwrite, as_json):
+    """Export RUN (default: the latest finished one) and verify the artefact.
+
+    Example: kastro export --format tflite
+    """
+    from keras_astro.exports.export import export_run
+    from keras_astro.tasks.catalog import get_task
+    from keras_astro.tasks.default_data import open_rows
+    from keras_astro.training.run import Run, latest_run
+    from keras_astro.training.train import load_or_make_split, make_parts
+
+    opened = Run.open(run) if run else latest_run(RUNS)
+    config = opened.config
+    rows = open_rows(get_task(config.task), config, story=story)
+    parts = make_parts(rows, load_or_make_split(rows, opened, config))
+    result = export_run(
+        opened,
+        parts.calibration,
+        fmt=fmt,
+        quantize=quantize,
+        out_dir=folder,
+        overwrite=overwrite,
+        story=story,
+    )
+    worst = max(v["rms_over_sd"] for v in result.verification["outputs"].values())
+    answer(
+        {
+            "path": str(result.path),
+            "size_bytes": result.size_bytes,
+            "verification": result.verification,
+        },
+        f"{result.path}: {result.size_bytes / 1e6:.2f} MB, verified, "
+        f"largest difference {worst:.2g} of an output's sd",
+        as_json=as_json,
+    )

@@ -1,0 +1,74 @@
+"""kastro predict."""
+
+from pathlib import Path
+
+import click
+
+from keras_astro.cli.options import json_option, overwrite_option
+from keras_astro.cli.output import RowProgress, answer, story
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Table: .csv, .ecsv, .fits, .parquet or .h5.",
+)
+@click.option(
+    "--on-bad",
+    type=click.Choice(["quarantine", "raise"]),
+    default="quarantine",
+    show_default=True,
+    help="Set unreadable files aside, or stop at the first.",
+)
+@overwrite_option
+@json_option
+def predict(model, paths, output, on_bad, overwrite, as_json):
+    """Score the files PATHS with MODEL, a run or an artefact, into a table.
+
+    A .tflite file needs no TensorFlow. Unreadable files are set aside with their
+    reason, in a file beside the table, and the rest goes on.
+
+    Example: kastro predict lensing.tflite night.zip -o scores.ecsv
+    """
+    from keras_astro.data.readers import open_many
+    from keras_astro.errors import UsageError
+    from keras_astro.inference.batch import predict_source
+    from keras_astro.inference.predictor import open_predictor
+    from keras_astro.inference.table import FORMATS, predictions_table, write_table
+    from keras_astro.tasks.catalog import schema
+
+    if output.suffix not in FORMATS:
+        raise UsageError(
+            f"{output}: expected one of {', '.join(FORMATS)}, found {output.suffix!r}"
+        )
+    if output.exists() and not overwrite:
+        raise UsageError(
+            f"{output} exists already", hint="Replace it with --overwrite."
+        )
+    predictor = open_predictor(model)
+    source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)
+    outputs, flags = predict_source(predictor, source, progress=RowProgress("scoring"))
+    table = predictions_table(outputs, source.facts()["id"], predictor.manifest, flags)
+    write_table(table, output, overwrite=overwrite)
+    bad = [list(item) for item in getattr(source, "quarantined", [])]
+    if bad:
+        aside = output.with_name(f"{output.stem}-quarantined.csv")
+        lines = [f'"{name}","{reason}"' for name, reason in bad]
+        aside.write_text("\n".join(["id,reason", *lines]) + "\n")
+        story(f"{len(bad)} files set aside, with reasons: {aside}")
+    flagged = int(table["is_anomaly"].sum())
+    answer(
+        {
+            "path": str(output),
+            "rows": len(table),
+            "flagged": flagged,
+            "quarantined": bad,
+        },
+        f"{output}: {len(table)} rows, {flagged} flagged",
+        as_json=as_json,
+    )

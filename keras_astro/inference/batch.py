@@ -1,0 +1,41 @@
+"""Whole sources through a predictor, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_astro.data.sample import Source
+from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.quality import quality_flags
+
+BLOCK = 512
+
+
+def predict_source(
+    predictor: Predictor,
+    source: Source,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Scores all rows of a source; only a block of images is in memory at a time.
+
+    Args:
+        predictor: A loaded model.
+        source: The rows.
+        progress: Called with done and total rows.
+
+    Returns:
+        The `predict` signature's arrays, and the quality flags of each row.
+    """
+    field = source.schema.inputs[0].name
+    outputs, flags, done = [], [], 0
+    for block in source.blocks(BLOCK):
+        outputs.append(predictor.run("predict", {field: block.inputs[field]}))
+        flags.append(quality_flags(block.inputs[field]))
+        done += len(block)
+        if progress:
+            progress(done, len(source))
+    joined = {name: np.concatenate([o[name] for o in outputs]) for name in outputs[0]}
+    return joined, np.concatenate(flags)

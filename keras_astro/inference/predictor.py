@@ -1,0 +1,129 @@
+"""One loaded model and one way to call it, whatever it is stored as."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_astro.errors import ArtefactError, DataError
+
+Arrays = dict[str, np.ndarray]
+
+
+class Predictor(abc.ABC):
+    """A loaded run or artefact.
+
+    Attributes:
+        path: Where it was loaded from.
+        manifest: What it says of itself.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def signatures(self) -> list[str]:
+        """Names of what it can compute."""
+        return sorted(self.manifest["signatures"])
+
+    def run(self, signature: str, inputs: Arrays, *, batch_size: int = 64) -> Arrays:
+        """Computes a signature for rows, batch by batch.
+
+        Args:
+            signature: One of `signatures`.
+            inputs: Arrays by input name, rows first.
+            batch_size: Rows a call.
+
+        Returns:
+            Arrays by output name, rows first.
+
+        Raises:
+            ArtefactError: If there is no such signature.
+            DataError: If an input is missing or of the wrong shape.
+        """
+        if signature not in self.manifest["signatures"]:
+            raise ArtefactError(
+                f"{self.path}: has no signature {signature!r}; it has "
+                f"{', '.join(self.signatures)}"
+            )
+        wanted = self.manifest["signatures"][signature]["inputs"]
+        arrays = {
+            name: self._input(name, spec, inputs) for name, spec in wanted.items()
+        }
+        rows = len(next(iter(arrays.values())))
+        parts = [
+            self.call(signature, {k: v[i : i + batch_size] for k, v in arrays.items()})
+            for i in range(0, rows, batch_size)
+        ]
+        return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+    @abc.abstractmethod
+    def call(self, signature: str, inputs: Arrays) -> Arrays:
+        """Computes a signature for one batch."""
+
+    def _input(self, name: str, spec: dict[str, Any], inputs: Arrays) -> np.ndarray:
+        if name not in inputs:
+            raise DataError(
+                f"{self.path}: needs the input {name}, found {list(inputs)}"
+            )
+        array = np.ascontiguousarray(inputs[name], dtype=spec["dtype"])
+        wanted = tuple(spec["shape"][1:])
+        if array.shape[1:] != wanted or not len(array):
+            raise DataError(
+                f"{self.path}: expected {name} of shape {('row', *wanted)}, found "
+                f"{array.shape}",
+                hint="Cut the images to the size the model was trained on.",
+            )
+        return array
+
+
+def open_predictor(path: str | Path) -> Predictor:
+    """Loads a run folder, a SavedModel or a `.tflite` file.
+
+    A `.tflite` file needs no TensorFlow. Each is loaded once; keep the predictor.
+
+    Raises:
+        ArtefactError: If the path is absent or none of these, or is damaged.
+        MissingExtraError: If a run or SavedModel is given and TensorFlow is absent.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ArtefactError(f"{path}: no such run or artefact")
+    if path.is_file() and path.suffix == ".tflite":
+        from keras_astro.inference.tflite_backend import TflitePredictor
+
+        return TflitePredictor(path)
+    if (path / "config.yaml").is_file():
+        from keras_astro.inference.keras_backend import RunPredictor
+
+        return RunPredictor(path)
+    folder = saved_model_folder(path)
+    if folder is not None:
+        from keras_astro.inference.saved_model_backend import SavedModelPredictor
+
+        return SavedModelPredictor(folder)
+    raise ArtefactError(
+        f"{path}: expected a run folder, a SavedModel or a .tflite file",
+        hint="List runs with kastro runs list; export one with kastro export.",
+    )
+
+
+def saved_model_folder(path: Path) -> Path | None:
+    """The newest version folder of a SavedModel, or None."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    versions = [p for p in path.glob("*/saved_model.pb") if p.parent.name.isdigit()]
+    return max((p.parent for p in versions), key=lambda p: int(p.name), default=None)
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

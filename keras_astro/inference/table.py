@@ -1,0 +1,124 @@
+"""The table of predictions, and its files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Column, Table
+
+from keras_astro.errors import DataError, UsageError, missing_extra
+
+FORMATS = {
+    ".csv": "ascii.csv",
+    ".ecsv": "ascii.ecsv",
+    ".fits": "fits",
+    ".parquet": "parquet",
+    ".h5": "hdf5",
+}
+FIRST = ("score", "p_value", "is_anomaly")
+
+
+def predictions_table(
+    outputs: dict[str, np.ndarray],
+    ids: np.ndarray,
+    manifest: dict[str, Any],
+    flags: np.ndarray,
+) -> Table:
+    """One row an object: id, scores, parameters, latents, quality flags.
+
+    Args:
+        outputs: The `predict` signature's arrays, `(row,)` or `(row, latent)`.
+        ids: Name of each row.
+        manifest: Gives units, descriptions and the facts in the table's header.
+        flags: Quality flags of each row.
+
+    Returns:
+        An astropy table with units and descriptions; `is_anomaly` is boolean.
+    """
+    specs = manifest["signatures"]["predict"]["outputs"]
+    columns = [Column(np.asarray(ids, str), name="id", description="Name of the row")]
+    names = [n for n in FIRST if n in outputs]
+    names += sorted(n for n in outputs if n not in FIRST)
+    for name in names:
+        values, spec = outputs[name], specs[name]
+        if values.ndim == 2:
+            columns += [
+                Column(
+                    values[:, i], name=f"{name}_{i}", description=spec["description"]
+                )
+                for i in range(values.shape[1])
+            ]
+            continue
+        if name == "is_anomaly":
+            values = values > 0.5
+        unit = spec["units"] or None
+        columns.append(
+            Column(values, name=name, unit=unit, description=spec["description"])
+        )
+    columns.append(
+        Column(np.asarray(flags, str), name="quality", description="Warnings")
+    )
+    calibration = manifest["calibration"]
+    meta = {
+        "TASK": manifest["task"],
+        "MODEL": manifest["model_sha256"][:16],
+        "VERSION": manifest["kastro_version"],
+        "FPR": calibration["false_positive_rate"],
+        "CALROWS": calibration["n"],
+    }
+    return Table(columns, meta=meta)
+
+
+def write_table(table: Table, path: Path, *, overwrite: bool = False) -> None:
+    """Writes a table in the format of the path's suffix, atomically.
+
+    Raises:
+        UsageError: If the suffix is unknown, or the file exists already.
+        MissingExtraError: If Parquet is wanted and pyarrow is not installed.
+        DataError: If the disk refuses.
+    """
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise UsageError(
+            f"{path}: expected one of {', '.join(FORMATS)}, found {path.suffix!r}"
+        )
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists already", hint="Replace it with --overwrite.")
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".parquet":
+            _write_parquet(table, partial)
+        elif path.suffix == ".h5":
+            table.write(
+                partial, format="hdf5", path="predictions", serialize_meta=False
+            )
+        else:
+            table.write(partial, format=FORMATS[path.suffix])
+        os.replace(partial, path)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror or error})",
+            hint="Free disk space or choose another place with -o.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _write_parquet(table: Table, path: Path) -> None:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ModuleNotFoundError as error:
+        raise missing_extra("pyarrow", extra="parquet", purpose="Parquet") from error
+    arrays = {name: np.asarray(table[name]) for name in table.colnames}
+    content = pyarrow.table(
+        {k: v.tolist() if v.dtype.kind == "U" else v for k, v in arrays.items()}
+    )
+    facts = {k: str(v) for k, v in table.meta.items()}
+    parquet.write_table(content.replace_schema_metadata(facts), path)

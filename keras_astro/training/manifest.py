@@ -1,0 +1,58 @@
+"""What a trained model says of itself; travels with the run and every export."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_astro import __version__
+from keras_astro.inference.manifest import VERSION
+from keras_astro.inference.predictor import sha256
+from keras_astro.tasks.base import Task
+from keras_astro.training.files import write_json
+
+
+def build_manifest(
+    task: Task, model: keras.Model, *, name: str, model_file: Path, config_digest: str
+) -> dict[str, Any]:
+    """Signatures with shapes, units and descriptions, calibration, hashes."""
+    signatures = {}
+    for signature, endpoint in task.endpoints(model).items():
+        signatures[signature] = {
+            "inputs": {k: _spec(task, k, v) for k, v in endpoint.input.items()},
+            "outputs": {k: _spec(task, k, v) for k, v in endpoint.output.items()},
+        }
+    return {
+        "schema_version": VERSION,
+        "task": task.name,
+        "name": name,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "kastro_version": __version__,
+        "model_sha256": sha256(model_file),
+        "run_sha256": config_digest,
+        "signatures": signatures,
+        "calibration": task.calibration(model),
+        "classes": list(task.classes),
+        "parameters": int(sum(np.prod(w.shape) for w in model.weights)),
+        "quantization": "none",
+        "metrics": {},
+    }
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Writes `manifest.json` into a run folder."""
+    write_json(folder / "manifest.json", manifest)
+
+
+def _spec(task: Task, name: str, tensor) -> dict[str, Any]:
+    units, description = task.terms[name]
+    return {
+        "shape": list(tensor.shape),
+        "dtype": str(tensor.dtype),
+        "units": units,
+        "description": description,
+    }

@@ -1,0 +1,59 @@
+"""What a training would do: rows, sizes, steps and memory, before any is spent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_astro.config import RunConfig
+from keras_astro.data.sample import Source, Subset
+from keras_astro.tasks.base import Parts, Stage, Task
+from keras_astro.training.train import make_parts, make_split, row_facts
+
+# Enough rows to fit every preprocessing step, few enough to be read in a moment.
+SKETCH_ROWS = 500
+
+
+def plan(task: Task, config: RunConfig, source: Source) -> dict[str, Any]:
+    """Builds a task's models on a few rows and counts what all rows would take.
+
+    Args:
+        task: The science case.
+        config: Its settings.
+        source: All rows.
+
+    Returns:
+        `rows` of each part, and for each stage its parameters, input shape, rows,
+        steps and megabytes of cached features.
+
+    Raises:
+        DataError: If the data is too small to be divided.
+    """
+    ids, groups, anomalous = row_facts(source)
+    split = make_split(groups, anomalous, config.data, seed=config.seed, ids=ids)
+    parts = make_parts(source, split)
+    counts = {name: len(getattr(parts, name)) for name in Parts.__annotations__}
+    few = Parts(
+        **{
+            name: Subset(source, split.indices[name][:SKETCH_ROWS]) for name in counts
+        }
+    )
+    sketch = task.sketch(config)
+    stages = task.stages(sketch, task.prepare(sketch, few))
+    rows = task.stage_rows(config, counts["train"])
+    return {
+        "rows": counts,
+        "stages": {stage.name: _stage(stage, rows[stage.name]) for stage in stages},
+    }
+
+
+def _stage(stage: Stage, rows: int) -> dict[str, Any]:
+    steps = -(-rows // stage.batch_size)
+    row_bytes = stage.inputs[:1].nbytes
+    return {
+        "parameters": stage.model.count_params(),
+        "input": list(stage.inputs.shape[1:]),
+        "rows": rows,
+        "epochs": stage.epochs,
+        "steps": steps * stage.epochs,
+        "features_mb": round(rows * row_bytes / 1e6, 1),
+    }
