@@ -17,12 +17,12 @@ from keras_astro.errors import DataError, UsageError
 from keras_astro.exports.card import model_card
 from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
-from keras_astro.exports.tflite import append_files, convert
+from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
 from keras_astro.exports.verify import verify, write_verification
 from keras_astro.tasks.catalog import get_task
 from keras_astro.training.run import Run
 
-VERIFIED_ROWS = 256
+VERIFIED_ROWS = 500
 
 
 @dataclass
@@ -42,7 +42,8 @@ class ExportResult:
 
 def export_run(
     run: Run,
-    source: Source,
+    calibration: Source,
+    held_out: Source,
     *,
     fmt: str,
     quantize: str | None = None,
@@ -54,7 +55,9 @@ def export_run(
 
     Args:
         run: A finished run.
-        source: Real rows that trained nothing, for int8 ranges and verification.
+        calibration: Normal rows that trained nothing, for the ranges of int8.
+        held_out: Rows to verify on; where labels tell anomalies apart, the loss of AUC
+            is measured too.
         fmt: `saved_model` or `tflite`.
         quantize: Numeric type; the format's default when None.
         out_dir: Where to; `exports/<format>-<type>` in the run folder when None.
@@ -75,23 +78,32 @@ def export_run(
     task = get_task(run.config.task)
     endpoints = task.endpoints(run.load_model())
     field = task.schema.inputs[0].name
-    rows = {field: source.read(0, VERIFIED_ROWS).inputs[field]}
-    if "decode" in endpoints:
-        rows["z"] = endpoints["encode"].predict({field: rows[field]}, verbose=0)["z"]
+    rows, labels = held_out_rows(held_out, field)
+    normal = calibration.read(0, CALIBRATION_ROWS // 2).inputs
+    ranges = {field: task.whole_range(normal, seed=run.config.seed)[field]}
+    for chosen_rows in (rows, ranges):
+        chosen_rows |= latents(endpoints, chosen_rows, field)
+    for name in chosen.left_out:
+        endpoints.pop(name)
     expected = keras_outputs(endpoints, rows)
     manifest = json.loads((run.path / "manifest.json").read_text())
-    manifest |= {"quantization": chosen.quantize, "metrics": run.metrics}
+    manifest |= {
+        "quantization": chosen.quantize,
+        "metrics": run.metrics,
+        "signatures": {name: manifest["signatures"][name] for name in endpoints},
+    }
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".export-"))
     try:
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
-        artefact = _write(staging, endpoints, chosen, manifest, rows, task.name)
+        artefact = _write(staging, endpoints, chosen, manifest, ranges, task.name)
         story(f"verifying on {len(rows[field])} held-out rows in a fresh process")
         found = verify(
             artefact,
             chosen,
             rows=rows,
             expected=expected,
+            labels=labels,
             parameters=manifest["parameters"],
         )
         write_verification(staging / "verification.json", found)
@@ -106,6 +118,24 @@ def export_run(
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return ExportResult(folder / artefact.relative_to(staging), size, found)
+
+
+def held_out_rows(source: Source, field: str) -> tuple[dict, np.ndarray | None]:
+    """Rows spread evenly over a source, and their labels where both classes occur."""
+    count = min(len(source), VERIFIED_ROWS)
+    chosen = np.linspace(0, len(source) - 1, count).round().astype(int)
+    sample = source.take(np.unique(chosen))
+    labels = sample.targets.get("is_anomaly")
+    if labels is not None and not 0 < np.sum(labels) < len(labels):
+        labels = None
+    return {field: sample.inputs[field]}, labels
+
+
+def latents(endpoints, rows, field: str) -> dict[str, np.ndarray]:
+    """The codes of rows, where a signature takes codes."""
+    if "decode" not in endpoints:
+        return {}
+    return {"z": endpoints["encode"].predict({field: rows[field]}, verbose=0)["z"]}
 
 
 def keras_outputs(endpoints, rows) -> dict[str, np.ndarray]:

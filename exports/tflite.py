@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import sys
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +50,8 @@ def convert(
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         _quantize(converter, quantize, endpoints, rows)
         try:
-            return converter.convert()
+            with _quiet():
+                return converter.convert()
         except tf.lite.experimental.ConverterError as error:
             reason = str(error).strip().splitlines()[-1]
             raise VerificationError(
@@ -62,16 +67,35 @@ def _quantize(converter, quantize, endpoints, rows) -> None:
         converter.target_spec.supported_types = [tf.float16]
     if quantize == "int8":
         converter.representative_dataset = lambda: _examples(endpoints, rows)
+        # Weights of 8 bits, activations of 16: a residual is the small difference of
+        # two large numbers, of which 8 bits would leave nothing.
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+            tf.lite.OpsSet.TFLITE_BUILTINS,
+        ]
 
 
 def _examples(endpoints, rows) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    values = dict(rows)
-    if "decode" in endpoints:
-        encoded = endpoints["encode"].predict(rows, verbose=0)
-        values["z"] = encoded["z"]
     for name, endpoint in endpoints.items():
         for i in range(min(CALIBRATION_ROWS, len(next(iter(rows.values()))))):
-            yield name, {k: values[k][i : i + 1] for k in endpoint.input}
+            yield name, {k: rows[k][i : i + 1] for k in endpoint.input}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the converter's notes, written by C++ and by Python, off the terminal."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def append_files(path: Path, manifest: dict[str, Any], card: str) -> None:

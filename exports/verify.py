@@ -13,9 +13,13 @@ import numpy as np
 
 from keras_astro.errors import VerificationError
 from keras_astro.exports.profiles import Profile
+from keras_astro.metrics.detection import auc
 
 # Decisions may jump where the score is within rounding of the threshold.
 STEPS = ("p_value", "is_anomaly")
+
+# Smaller spreads are rounding: such an output is constant.
+NOTHING = 1e-6
 
 RELOAD = """
 import sys
@@ -40,6 +44,7 @@ def verify(
     *,
     rows: dict[str, np.ndarray],
     expected: dict[str, np.ndarray],
+    labels: np.ndarray | None,
     parameters: int,
 ) -> dict[str, Any]:
     """Reloads an artefact in a fresh process and compares every output.
@@ -49,6 +54,7 @@ def verify(
         profile: Its bounds.
         rows: Real inputs by name, including `z` where a signature decodes.
         expected: The Keras model's arrays as `signature/output`.
+        labels: 1 for anomalies; None where the rows have no labels of both classes.
         parameters: Weights of the model, for the size check.
 
     Returns:
@@ -64,7 +70,8 @@ def verify(
     measured = {}
     for name, wanted in expected.items():
         measured[name] = _compare(name, found.get(name), wanted, profile)
-    return {
+    auc = {} if labels is None else _auc_loss(labels, found, expected, profile)
+    return auc | {
         "format": profile.fmt,
         "quantize": profile.quantize,
         "rows": len(next(iter(rows.values()))),
@@ -83,7 +90,8 @@ def reload(path: Path, profile: Profile, rows) -> dict[str, np.ndarray]:
             [*command, profile.fmt], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            lines = [line for line in done.stderr.splitlines() if "Error" in line]
+            reason = lines[-1] if lines else f"it ended with {done.returncode}"
             raise VerificationError(f"{path}: a fresh process cannot run it ({reason})")
         with np.load(outputs) as archive:
             return dict(archive)
@@ -109,25 +117,30 @@ def _compare(
     if not np.isfinite(found).all():
         raise VerificationError(f"{name}: has values that are NaN or infinite")
     spread = float(wanted.std())
-    if (
-        len(wanted) > 1
-        and spread > 0
-        and found.std() == 0
-        and name.split("/")[1] not in STEPS
-    ):
+    output = name.split("/")[1]
+    if output in STEPS:
+        return {"changed_fraction": float(np.mean(found != wanted))}
+    if len(wanted) > 1 and spread > NOTHING and found.std() == 0:
         raise VerificationError(f"{name}: is constant, the model's output is not")
-    error = float(np.sqrt(np.mean((found - wanted) ** 2))) / max(spread, 1e-12)
-    limit = profile.tolerance
-    if name.split("/")[1] in STEPS:
-        changed = float(np.mean(found != wanted))
-        return {"rms_over_sd": error, "changed_fraction": changed}
-    if spread > 0 and error > limit:
+    error = float(np.sqrt(np.mean((found - wanted) ** 2))) / max(spread, NOTHING)
+    if error > profile.tolerance:
         raise VerificationError(
             f"{name}: differs from the model by {error:.2g} of its sd, expected at "
-            f"most {limit:.2g}",
+            f"most {profile.tolerance:.2g}",
             hint="Choose a format with more bits, e.g. --quantize none.",
         )
     return {"rms_over_sd": error}
+
+
+def _auc_loss(labels, found, expected, profile: Profile) -> dict[str, float]:
+    before, after = (auc(labels, o["predict/score"]) for o in (expected, found))
+    if before - after > profile.auc_loss:
+        raise VerificationError(
+            f"predict/score: AUC falls from {before:.4f} to {after:.4f}, expected a "
+            f"loss of at most {profile.auc_loss:g}",
+            hint="Choose a format with more bits, e.g. --quantize float16.",
+        )
+    return {"auc_model": before, "auc_artefact": after, "auc_loss": before - after}
 
 
 def write_verification(path: Path, content: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from keras_astro.errors import ConfigError
 
@@ -32,7 +32,8 @@ class DataConfig(Section):
     simulated_rows: int = Field(3000, ge=10)
     validation_fraction: float = Field(0.1, gt=0, lt=0.5)
     calibration_fraction: float = Field(0.15, gt=0, lt=0.5)
-    test_fraction: float = Field(0.0, ge=0, lt=0.9)
+    # None: 0.15 where the data has labelled anomalies to tell them from, else none.
+    test_fraction: float | None = Field(None, ge=0, lt=0.9)
     memory_limit_mb: int = Field(2000, ge=10)
 
 
@@ -48,6 +49,12 @@ class TrainConfig(Section):
     jit: Literal["auto", "on", "off"] = "auto"
     steps_per_execution: int = Field(16, ge=1)
     checkpoint_seconds: float = Field(20.0, ge=0)
+
+    @field_validator("jit", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        # YAML reads the words on and off as booleans.
+        return {True: "on", False: "off"}.get(value, value)
 
 
 class TuneConfig(Section):
@@ -148,10 +155,22 @@ def build_config(cls: type[Config], values: dict[str, Any], *, where: str) -> Co
         ConfigError: Naming the first wrong key, its value and the nearest valid key.
     """
     try:
-        return cls.model_validate(values)
+        # A task's own defaults hold for what a given section does not mention.
+        defaults = cls.model_validate({"task": values.get("task")}).model_dump(
+            mode="json"
+        )
+        return cls.model_validate(_over(defaults, values))
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(_explain(cls, first, where)) from error
+
+
+def _over(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    merged = defaults | values
+    for key, default in defaults.items():
+        if isinstance(default, dict) and isinstance(values.get(key), dict):
+            merged[key] = _over(default, values[key])
+    return merged
 
 
 def _explain(cls: type[BaseModel], problem: dict[str, Any], where: str) -> str:

@@ -15,7 +15,11 @@ PACKAGE = "keras_astro"
 MODULES = (
     "keras_astro.preprocessing.images",
     "keras_astro.layers.column",
+    "keras_astro.layers.contractive",
+    "keras_astro.layers.noise",
     "keras_astro.layers.pca",
+    "keras_astro.layers.priors",
+    "keras_astro.layers.sampling",
     "keras_astro.layers.tangent",
     "keras_astro.layers.residual",
     "keras_astro.layers.conformal",

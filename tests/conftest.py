@@ -1,5 +1,6 @@
 """Shared fixtures: quiet TensorFlow, real data where a checkout has it."""
 
+import contextlib
 import importlib.util
 import os
 from pathlib import Path
@@ -44,3 +45,22 @@ def slc():
     if not folder.is_dir():
         pytest.skip("real lens images (shared/data/slc) are not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def refused():
+    """Context that expects this very kind of error, of one line, with given words."""
+
+    @contextlib.contextmanager
+    def expect(kind, *words, hint=None):
+        with pytest.raises(kind) as caught:
+            yield caught
+        message = str(caught.value)
+        assert type(caught.value) is kind
+        assert "\n" not in message
+        for word in words:
+            assert str(word) in message
+        if hint is not None:
+            assert hint in (caught.value.hint or "")
+
+    return expect

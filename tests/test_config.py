@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from keras_astro.config import RunConfig, build_config, read_yaml, set_values
 from keras_astro.errors import ConfigError
+from keras_astro.tasks.catalog import load_config
 
 
 def test_unknown_key_names_the_nearest():
@@ -58,3 +59,15 @@ def test_malformed_yaml_names_the_line(tmp_path):
     path.write_text("task: lensing\ntrain: [1\n")
     with pytest.raises(ConfigError, match=r"bad\.yaml line \d+: not YAML"):
         read_yaml(path)
+
+
+def test_a_tasks_own_defaults_hold_beside_a_given_setting():
+    plain = load_config("lensing")
+    changed = load_config("lensing", ["train.batch_size=64", "data.simulated_rows=99"])
+    assert changed.train.epochs == plain.train.epochs
+    assert changed.data.validation_fraction == plain.data.validation_fraction
+    assert changed.train.batch_size == 64
+
+
+def test_yaml_words_for_booleans_are_words_for_jit():
+    assert load_config("lensing", ["train.jit=off"]).train.jit == "off"

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from keras_astro.cli.options import data_option, json_option
-from keras_astro.cli.output import answer, story, table
+from keras_astro.cli.output import answer, load_tensorflow, story, table
 
 
 @click.command()
@@ -25,6 +25,7 @@ def evaluate(target, paths, folder, as_json):
 
     Example: kastro evaluate runs/mine --data validation.zip
     """
+    load_tensorflow()
     from keras_astro.data.readers import open_many
     from keras_astro.evaluation.evaluate import evaluate_artefact, evaluate_run
     from keras_astro.tasks.catalog import schema

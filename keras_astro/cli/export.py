@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from keras_astro.cli.options import RUNS, json_option, overwrite_option
-from keras_astro.cli.output import answer, story
+from keras_astro.cli.output import answer, load_tensorflow, story
 
 
 @click.command()
@@ -27,13 +27,22 @@ from keras_astro.cli.output import answer, story
     default=None,
     help="Folder. Default: exports/<format>-<type> in the run.",
 )
+@click.option(
+    "--data",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Rows to verify on. Default: rows that the run held back.",
+)
 @overwrite_option
 @json_option
-def export(run, fmt, quantize, folder, overwrite, as_json):
+def export(run, fmt, quantize, folder, paths, overwrite, as_json):
     """Export RUN (default: the latest finished one) and verify the artefact.
 
     Example: kastro export --format tflite
     """
+    load_tensorflow()
+    from keras_astro.data.readers import open_many
     from keras_astro.exports.export import export_run
     from keras_astro.tasks.catalog import get_task
     from keras_astro.tasks.default_data import open_rows
@@ -44,23 +53,29 @@ def export(run, fmt, quantize, folder, overwrite, as_json):
     config = opened.config
     rows = open_rows(get_task(config.task), config, story=story)
     parts = make_parts(rows, load_or_make_split(rows, opened, config))
+    held_out = parts.test if len(parts.test) else parts.calibration
+    if paths:
+        held_out = open_many(paths, rows.schema)
     result = export_run(
         opened,
         parts.calibration,
+        held_out,
         fmt=fmt,
         quantize=quantize,
         out_dir=folder,
         overwrite=overwrite,
         story=story,
     )
-    worst = max(v["rms_over_sd"] for v in result.verification["outputs"].values())
+    found = result.verification
+    worst = max(v.get("rms_over_sd", 0.0) for v in found["outputs"].values())
+    loss = f", AUC loss {found['auc_loss']:.4f}" if "auc_loss" in found else ""
     answer(
         {
             "path": str(result.path),
             "size_bytes": result.size_bytes,
-            "verification": result.verification,
+            "verification": found,
         },
-        f"{result.path}: {result.size_bytes / 1e6:.2f} MB, verified, "
-        f"largest difference {worst:.2g} of an output's sd",
+        f"{result.path}: {result.size_bytes / 1e6:.2f} MB, verified on "
+        f"{found['rows']} rows, largest difference {worst:.2g} of an output's sd{loss}",
         as_json=as_json,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -19,6 +20,27 @@ def answer(content: dict[str, Any], text: str, *, as_json: bool) -> None:
 def story(text: str) -> None:
     """Tells on stderr what happens."""
     click.echo(text, err=True)
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow without what its libraries say about CPUs and GPUs.
+
+    They write to the process' stderr before any setting of theirs is read, so the
+    descriptor itself is turned away for the time of the import.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError:
+        return
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+    tf.get_logger().setLevel("ERROR")
 
 
 def table(rows: list[tuple], header: tuple[str, ...]) -> str:

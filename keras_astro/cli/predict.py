@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from keras_astro.cli.options import json_option, overwrite_option
-from keras_astro.cli.output import RowProgress, answer, story
+from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
 
 
 @click.command()
@@ -50,6 +50,8 @@ def predict(model, paths, output, on_bad, overwrite, as_json):
         raise UsageError(
             f"{output} exists already", hint="Replace it with --overwrite."
         )
+    if model.suffix != ".tflite":
+        load_tensorflow()
     predictor = open_predictor(model)
     source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)
     outputs, flags = predict_source(predictor, source, progress=RowProgress("scoring"))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from keras_astro.cli.measured import measured
 from keras_astro.cli.options import (
     data_option,
     json_option,
@@ -15,7 +16,14 @@ from keras_astro.cli.options import (
     seed_option,
     set_option,
 )
-from keras_astro.cli.output import EpochProgress, RowProgress, answer, story, table
+from keras_astro.cli.output import (
+    EpochProgress,
+    RowProgress,
+    answer,
+    load_tensorflow,
+    story,
+    table,
+)
 
 
 @click.command()
@@ -77,9 +85,10 @@ def train(
         train__strategy=strategy,
     )
     if dry_run:
+        load_tensorflow()
         _show(config, as_json)
         return
-    from keras_astro.evaluation.evaluate import evaluate_run
+    load_tensorflow()
     from keras_astro.tasks.catalog import get_task
     from keras_astro.tasks.default_data import open_rows
     from keras_astro.training.run import Run
@@ -95,13 +104,8 @@ def train(
         fit(task, source, run, progress=progress)
     finally:
         progress.close()
-    metrics = evaluate_run(run, story=story)
-    report = run.path / "report.html"
-    answer(
-        {"run": str(run.path), "metrics": metrics, "report": str(report)},
-        f"{run.path}\nreport: {report}",
-        as_json=as_json,
-    )
+    content, text = measured(run)
+    answer(content, text, as_json=as_json)
 
 
 def _show(config, as_json):

@@ -1,9 +1,8 @@
 """kastro tune."""
 
-from pathlib import Path
-
 import click
 
+from keras_astro.cli.measured import measured
 from keras_astro.cli.options import (
     data_option,
     json_option,
@@ -20,6 +19,7 @@ from keras_astro.cli.output import (
     RowProgress,
     SearchLines,
     answer,
+    load_tensorflow,
     story,
     table,
 )
@@ -30,9 +30,7 @@ SHOWN = 5
 @click.command()
 @click.argument("task_or_config")
 @data_option
-@click.option(
-    "--trials", type=click.IntRange(1), default=None, help="Settings to try."
-)
+@click.option("--trials", type=click.IntRange(1), default=None, help="Settings to try.")
 @click.option(
     "--oracle",
     type=click.Choice(["hyperband", "bayesian", "random", "grid"]),
@@ -66,7 +64,7 @@ def tune(
     Example: kastro tune lensing --trials 12
     """
     config = resolve(task_or_config, overrides, paths, seed=seed)
-    from keras_astro.evaluation.evaluate import evaluate_run
+    load_tensorflow()
     from keras_astro.tasks.catalog import get_task
     from keras_astro.tasks.default_data import open_rows
     from keras_astro.training.run import Run
@@ -92,18 +90,11 @@ def tune(
         )
     finally:
         epochs.close()
-    metrics = evaluate_run(Run.open(target), story=story)
-    report = target / "report.html"
+    content, text = measured(Run.open(target))
+    best = {**result.best.values, "objective": result.best.objective}
     answer(
-        {
-            "run": str(target),
-            "best": {**result.best.values, "objective": result.best.objective},
-            "trials": len(result.records),
-            "metrics": metrics,
-            "report": str(report),
-        },
-        f"{_leaders(result)}\n{target}\nsearch: {target / 'tuning.html'}\n"
-        f"report: {report}",
+        {**content, "best": best, "trials": len(result.records)},
+        f"{_leaders(result)}\n\nsearch: {target / 'tuning.html'}\n{text}",
         as_json=as_json,
     )
 

@@ -65,12 +65,13 @@ def validate(source: Source) -> list[str]:
     for start in range(0, len(source), BLOCK):
         block = source.read(start, start + BLOCK)
         values = block.inputs[field].reshape(len(block), -1)
-        for row in np.flatnonzero(~np.isfinite(values).all(axis=1)):
+        finite = np.isfinite(values).all(axis=1)
+        for row in np.flatnonzero(~finite):
             problems.append(
                 f"{block.meta['id'][row]}: {field} is not finite everywhere"
             )
-        constant = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) == 0)
-        for row in np.flatnonzero(constant):
+        constant = np.ptp(values[finite], axis=1) == 0
+        for row in np.flatnonzero(finite)[constant]:
             problems.append(f"{block.meta['id'][row]}: {field} is constant")
     return problems
 

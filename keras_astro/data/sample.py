@@ -102,7 +102,7 @@ class Sample:
         if not self.inputs:
             raise DataError(f"{self.name}: no input arrays")
         lengths = {
-            f"{group}/{key}": len(array)
+            f"{group}/{key}": len(array) if np.ndim(array) else None
             for group in GROUPS
             for key, array in getattr(self, group).items()
         }

@@ -56,7 +56,11 @@ class Split:
             )
 
     def save(self, path: Path) -> None:
-        """Writes the split as JSON."""
+        """Writes the split as JSON.
+
+        Raises:
+            DataError: If the disk refuses, e.g. because it is full; an old file stays.
+        """
         content = {
             "version": VERSION,
             "seed": self.seed,
@@ -64,8 +68,15 @@ class Split:
             "indices": {name: rows.tolist() for name, rows in self.indices.items()},
         }
         partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(content))
-        partial.replace(path)
+        try:
+            partial.write_text(json.dumps(content))
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise DataError(
+                f"{path}: cannot be written ({error.strerror})",
+                hint="Free disk space or choose another folder with -o.",
+            ) from error
 
     @classmethod
     def load(cls, path: Path) -> Split:
@@ -80,8 +91,11 @@ class Split:
                 raise KeyError("version")
             indices = {k: np.asarray(v, int) for k, v in content["indices"].items()}
             return cls(indices, content["seed"], content["rows_sha256"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtefactError(f"{path}: not a split of version {VERSION}") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ArtefactError(
+                f"{path}: not a split of version {VERSION}",
+                hint="Copy the run again, or start a new one.",
+            ) from error
 
 
 def fingerprint(ids: np.ndarray) -> str:
@@ -105,7 +119,7 @@ def split_by_group(
         fractions: Wanted fraction of the groups by part; they sum to one.
         seed: Same seed, same groups: same split.
         ids: Name of each row, for the fingerprint.
-        only_test: Rows, with all of their group, that may be in `test` alone.
+        only_test: Whether each row, with all of its group, may be in `test` alone.
 
     Raises:
         DataError: If a part with a positive fraction would be empty.
@@ -118,8 +132,8 @@ def split_by_group(
         (24, 0.0)
     """
     groups = np.asarray(groups)
-    restricted = np.zeros(len(groups), bool) if only_test is None else only_test
-    held = np.unique(groups[restricted])
+    restricted = np.zeros(len(groups)) if only_test is None else only_test
+    held = np.unique(groups[np.asarray(restricted, bool)])
     free = np.setdiff1d(np.unique(groups), held)
     order = np.random.default_rng(seed).permutation(free)
     edges = np.round(np.cumsum([0.0, *fractions.values()]) * len(order)).astype(int)

@@ -102,7 +102,9 @@ def _write_blocks(file: h5py.File, blocks: Iterable[Sample], path: Path) -> int:
 def _check_space(folder: Path, block: Sample) -> None:
     """Refuses a full disk early: HDF5 cannot close a file that it failed to write."""
     arrays = [v for group in GROUPS for v in getattr(block, group).values()]
-    if shutil.disk_usage(folder).free < sum(np.asarray(v).nbytes for v in arrays):
+    disk = shutil.disk_usage(folder)
+    # A disk without a size limit says that all of its sizes are zero.
+    if disk.total and disk.free < sum(np.asarray(v).nbytes for v in arrays):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -125,7 +127,8 @@ def _check_layout(file: h5py.File, block: Sample, path: Path) -> None:
 def _reason(error: OSError) -> str:
     # HDF5 puts the system's own words in the middle of several lines.
     inner = re.search(r"error message = '([^']*)'", str(error))
-    return inner[1] if inner else (error.strerror or str(error)).splitlines()[0]
+    words = error.strerror or str(error) or type(error).__name__
+    return inner[1] if inner else words.splitlines()[0]
 
 
 def _create(file: h5py.File, block: Sample) -> None:
@@ -281,7 +284,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        reason = str(error).strip("\"'").splitlines()[0]
+        reason = (str(error).strip("\"'") or type(error).__name__).splitlines()[0]
         raise DataError(
             f"{path}: expected a whole HDF5 file, found one damaged inside ({reason})",
             hint="Copy or make it again.",

@@ -25,7 +25,7 @@ def quality_flags(images: np.ndarray) -> np.ndarray:
     """
     grey = np.asarray(images, dtype=np.float64).mean(axis=-1)
     rows, height, width = grey.shape
-    flat = grey.reshape(rows, -1)
+    flat = grey.reshape(rows, height * width)
     peak = flat.max(axis=1)
     y, x = np.divmod(flat.argmax(axis=1), width)
     distance = np.maximum(
@@ -42,5 +42,6 @@ def quality_flags(images: np.ndarray) -> np.ndarray:
         [
             ",".join(name for name, hit in tests.items() if hit[row])
             for row in range(rows)
-        ]
+        ],
+        dtype=str,
     )

@@ -77,7 +77,8 @@ def write_table(table: Table, path: Path, *, overwrite: bool = False) -> None:
     """Writes a table in the format of the path's suffix, atomically.
 
     Raises:
-        UsageError: If the suffix is unknown, or the file exists already.
+        UsageError: If the suffix is unknown, the file exists already, or the format
+            cannot hold the text.
         MissingExtraError: If Parquet is wanted and pyarrow is not installed.
         DataError: If the disk refuses.
     """
@@ -94,12 +95,16 @@ def write_table(table: Table, path: Path, *, overwrite: bool = False) -> None:
         if path.suffix == ".parquet":
             _write_parquet(table, partial)
         elif path.suffix == ".h5":
-            table.write(
-                partial, format="hdf5", path="predictions", serialize_meta=False
-            )
+            # Without its metadata the table would lose units and descriptions.
+            table.write(partial, format="hdf5", path="predictions", serialize_meta=True)
         else:
             table.write(partial, format=FORMATS[path.suffix])
         os.replace(partial, path)
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{path}: expected ASCII text for FITS, found {error.object!r}",
+            hint="Choose .ecsv, .parquet or .h5.",
+        ) from error
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written ({error.strerror or error})",

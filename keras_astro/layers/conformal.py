@@ -13,24 +13,27 @@ from keras_astro.registry import register
 class CombinedScore(keras.layers.Layer):
     """One score from several, each standardised on normal rows first.
 
-    With u the standardised logarithm of each part, the score is the root sum square of
-    softplus(u): a part that looks normal adds little, a part that does not dominates.
+    With u a standardised part and s(u) = (u + sqrt(u^2 + 1)) / 2, the score is the root
+    sum square of s(u): a part that looks normal adds little, a part that does not
+    dominates. Mean squares are standardised as their fourth roots, which are nearly
+    normally distributed; pulls, in sigma, as they are. Neither exponentials nor
+    logarithms occur, so that the arithmetic survives integers of 16 bits.
 
     Args:
-        parts: Number of scores.
+        energies: For each part, whether it is a mean square.
 
-    Input shape: `parts` tensors `(batch,)`, non-negative.
+    Input shape: one tensor a part `(batch,)`, non-negative.
     Output shape: `(batch,)`.
     """
 
-    def __init__(self, parts: int, **kwargs):
+    def __init__(self, energies, **kwargs):
         super().__init__(trainable=False, **kwargs)
-        self.parts = parts
+        self.energies = [bool(part) for part in energies]
 
     def build(self, input_shape):
         def weight(name, initializer):
             return self.add_weight(
-                shape=(self.parts,),
+                shape=(len(self.energies),),
                 initializer=initializer,
                 trainable=False,
                 name=name,
@@ -45,34 +48,47 @@ class CombinedScore(keras.layers.Layer):
         self.width.assign(width)
 
     def call(self, scores):
-        logs = ops.log(ops.stack(scores, axis=-1) + 1e-12)
-        surprise = ops.softplus((logs - self.centre) / self.width)
+        scaled = [
+            ops.sqrt(ops.sqrt(score)) if energy else score
+            for score, energy in zip(scores, self.energies, strict=True)
+        ]
+        u = (ops.stack(scaled, axis=-1) - self.centre) / self.width
+        surprise = 0.5 * (u + ops.sqrt(u**2 + 1.0))
         return ops.sqrt(ops.sum(surprise**2, axis=-1))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0][0],)
 
     def get_config(self):
-        config = super().get_config() | {"parts": self.parts}
+        config = super().get_config() | {"energies": self.energies}
         config.pop("trainable", None)
         return config
 
 
-def fit_reference(scores: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Median and upper width of each score's logarithm on normal rows.
+def fit_reference(
+    scores: list[np.ndarray], energies: list[bool]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Median and upper width of each part on normal rows.
 
     The width is that of the upper side, between the median and the 84th percentile,
     because only large scores are evidence.
 
     Args:
         scores: One `(row,)` array a part.
+        energies: For each part, whether its fourth root is measured.
 
     Returns:
         Centre and width, each `(part,)`.
     """
-    logs = np.log(np.stack(scores, axis=-1) + 1e-12)
-    centre = np.median(logs, axis=0)
-    width = np.quantile(logs, 0.8413, axis=0) - centre
+    scaled = np.stack(
+        [
+            score**0.25 if energy else score
+            for score, energy in zip(scores, energies, strict=True)
+        ],
+        axis=-1,
+    )
+    centre = np.median(scaled, axis=0)
+    width = np.quantile(scaled, 0.8413, axis=0) - centre
     return centre.astype("float32"), np.maximum(width, 1e-6).astype("float32")
 
 
@@ -121,7 +137,9 @@ class ConformalPValue(keras.layers.Layer):
             ops.expand_dims(self.calibration, 0) >= ops.expand_dims(scores, -1),
             scores.dtype,
         )
-        return (1.0 + ops.sum(at_least, axis=-1)) / (self.rows + 1.0)
+        # A product, because a sum of 16-bit integers ends where its terms end, at 1.
+        share = ops.full((self.rows, 1), 1.0 / (self.rows + 1.0), scores.dtype)
+        return 1.0 / (self.rows + 1.0) + ops.matmul(at_least, share)[:, 0]
 
     def get_config(self):
         config = super().get_config() | {"rows": self.rows}

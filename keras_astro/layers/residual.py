@@ -68,8 +68,9 @@ class AnomalyMap(keras.layers.Layer):
 
     def set_expected_sd(self, sd: np.ndarray) -> None:
         """Sets the sd map `(y, x)`, measured on normal rows that trained nothing."""
-        # A pixel that never varies would divide by zero; the typical one sets a floor.
-        self.expected_sd.assign(np.maximum(sd, 0.1 * np.median(sd) + 1e-12))
+        # Where almost nothing varies, almost nothing would be many sd: the typical
+        # pixel sets the floor.
+        self.expected_sd.assign(np.maximum(sd, np.median(sd) + 1e-12))
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[0][:3])

@@ -13,11 +13,14 @@ import tensorflow as tf
 Function = Callable[[tf.Tensor], tf.Tensor]
 
 
+def wide(x: tf.Tensor) -> tf.Tensor:
+    """At least single precision: squares leave the range of half precision."""
+    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+
+
 def squared_rows(x: tf.Tensor) -> tf.Tensor:
-    """Sum of squares of each row in at least single precision, `(batch,)`."""
-    # Squares of half-precision derivatives leave the range of half precision.
-    wide = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
-    return tf.reduce_sum(tf.reshape(wide, (tf.shape(x)[0], -1)) ** 2, axis=1)
+    """Sum of squares of each row, `(batch, ...)` to `(batch,)`."""
+    return tf.reduce_sum(tf.reshape(wide(x), (tf.shape(x)[0], -1)) ** 2, axis=1)
 
 
 def hutchinson_norm(
@@ -92,9 +95,7 @@ def exact_norm(function: Function, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return code, norm
 
 
-def dense_norm(
-    kernel: tf.Tensor, before: tf.Tensor, activation: Function
-) -> tf.Tensor:
+def dense_norm(kernel: tf.Tensor, before: tf.Tensor, activation: Function) -> tf.Tensor:
     """Exact value for one dense layer `f(h W + b)`, with respect to `h`.
 
     `||J||_F^2 = sum_j f'(a_j)^2 sum_i W_ij^2`, `a = h W + b`.
@@ -118,5 +119,5 @@ def dense_norm(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(before)
         after = activation(before)
-    slope = tf.cast(tape.gradient(after, before), kernel.dtype)
-    return tf.linalg.matvec(slope**2, tf.reduce_sum(kernel**2, axis=0))
+    slope = wide(tape.gradient(after, before))
+    return tf.linalg.matvec(slope**2, tf.reduce_sum(wide(kernel) ** 2, axis=0))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from keras_astro.layers.noise import FeatureNoise
+
 ACTIVATION = "gelu"
 
 
@@ -108,7 +110,7 @@ def chain(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
 
 
 def parameter_head(
-    features: int, parameters: int, *, hidden: Sequence[int] = (256, 256, 128)
+    features: int, parameters: int, *, hidden: Sequence[int] = (512, 512, 256)
 ) -> keras.Model:
     """Dense regression of parameters with Gaussian errors.
 
@@ -122,3 +124,10 @@ def parameter_head(
         x = layers.Dense(width, ACTIVATION, name=f"head_{i}")(x)
     outputs = layers.Dense(2 * parameters, name="mean_and_log_variance")(x)
     return keras.Model(inputs, outputs, name="parameter_head")
+
+
+def with_noise(model: keras.Model, sd: float, *, seed: int) -> keras.Model:
+    """A model whose input is noisy in training; the model itself stays inside."""
+    inputs = keras.Input(model.input_shape[1:], name="features")
+    noisy = FeatureNoise(model.input_shape[-1], sd, seed, name="noise")(inputs)
+    return keras.Model(inputs, model(noisy), name=f"noisy_{model.name}")

@@ -9,11 +9,7 @@ import keras
 from keras_astro.layers.column import Column
 from keras_astro.layers.conformal import AtMost, CombinedScore, ConformalPValue
 from keras_astro.layers.pca import PrincipalComponents
-from keras_astro.layers.physics import (
-    LENS_PARAMETERS,
-    EinsteinRadiusPull,
-    GaussianParameters,
-)
+from keras_astro.layers.physics import EinsteinRadiusPull, GaussianParameters
 from keras_astro.layers.residual import AnomalyMap, MapMaximum, MeanSquaredResidual
 from keras_astro.layers.tangent import TangentResidual
 from keras_astro.preprocessing.images import (
@@ -22,6 +18,14 @@ from keras_astro.preprocessing.images import (
     MeanBin,
     PeakNormalise,
 )
+
+# The scores that are combined; whether each is an energy or already in sigma.
+ENERGY = {
+    "reconstruction_mse": True,
+    "residual_max": True,
+    "tangent_residual": True,
+    "einstein_radius_pull": False,
+}
 
 
 def image_stem(
@@ -51,7 +55,9 @@ class ScorerParts:
         decoder: `z` to features.
         on_frames: Whether the autoencoder works on frames instead of coefficients.
         tangent: Tangent residual of coefficients.
-        head: Coefficients to raw lens parameters; None without physics.
+        lens_parameters: What the head predicts, theta_E first.
+        lens_components: Frame to the head's coefficients; None without physics.
+        head: Those coefficients to raw lens parameters; None without physics.
     """
 
     stem: keras.Model
@@ -60,6 +66,8 @@ class ScorerParts:
     decoder: keras.Model
     on_frames: bool
     tangent: TangentResidual
+    lens_parameters: tuple[str, ...]
+    lens_components: PrincipalComponents | None
     head: keras.Model | None
 
 
@@ -91,7 +99,9 @@ def lens_scorer(
         decoded if parts.on_frames else parts.components(decoded, inverse=True)
     )
     residual_map = AnomalyMap(smoothing_pixels, name="anomaly_map")
-    anomaly_map = residual_map([frame, reconstruction])
+    # Noise outside of the components says nothing of substructure.
+    seen = frame if parts.on_frames else parts.components(coefficients, inverse=True)
+    anomaly_map = residual_map([seen, reconstruction])
     outputs = {
         "reconstruction_mse": MeanSquaredResidual(name="mse")([features, decoded]),
         "residual_max": MapMaximum(name="map_maximum")(anomaly_map),
@@ -101,24 +111,23 @@ def lens_scorer(
         "frame": frame,
         "anomaly_map": anomaly_map,
     }
-    scores = [outputs[n] for n in ("reconstruction_mse", "residual_max")]
-    scores.append(outputs["tangent_residual"])
     if parts.head is not None:
-        outputs |= _lens_parameters(parts.head, coefficients)
-        scores.append(outputs["einstein_radius_pull"])
-    score = CombinedScore(len(scores), name="combined_score")(scores)
+        outputs |= _lens_parameters(parts, frame)
+    names = [name for name in ENERGY if name in outputs]
+    energies = [ENERGY[name] for name in names]
+    score = CombinedScore(energies, name="combined_score")([outputs[n] for n in names])
     p_value = ConformalPValue(calibration_rows, name="conformal")(score)
     flag = AtMost(false_positive_rate, name="at_most")(p_value)
     outputs |= {"score": score, "p_value": p_value, "is_anomaly": flag}
     return keras.Model({"image": image}, outputs, name="lens_scorer")
 
 
-def _lens_parameters(head: keras.Model, coefficients) -> dict:
-    raw = head(coefficients)
-    mean, error = GaussianParameters(len(LENS_PARAMETERS), name="parameters")(raw)
+def _lens_parameters(parts: ScorerParts, frame) -> dict:
+    raw = parts.head(parts.lens_components(frame))
+    names = parts.lens_parameters
+    mean, error = GaussianParameters(len(names), name="parameters")(raw)
     outputs = {
-        name: Column(i, name=f"column_{name}")(mean)
-        for i, name in enumerate(LENS_PARAMETERS)
+        name: Column(i, name=f"column_{name}")(mean) for i, name in enumerate(names)
     }
     theta_error = Column(0, name="column_theta_E_error")(error)
     pull = EinsteinRadiusPull(name="pull")([outputs["theta_E_arcsec"], theta_error])

@@ -90,34 +90,45 @@ class LensingSimulation:
             )
         return cls(**PRESETS[name])
 
-    @classmethod
-    def physics_prior(
-        cls, *, pixels: int, pixel_scale_arcsec: float
-    ) -> LensingSimulation:
-        """Smooth lenses over a range of radii far wider than any data set's."""
-        wide = dict(PRESETS["slc"])
-        wide |= {
-            "pixels": pixels,
-            "pixel_scale_arcsec": pixel_scale_arcsec,
-            "theta_E_arcsec": (0.75, 1.35),
-            "ellipticity": (0.0, 0.1),
-            "light_ellipticity": (0.0, 0.35),
-            "source_ellipticity": (0.0, 0.2),
-            "source_offset_arcsec": (0.0, 1.1),
-            "source_radius_arcsec": (0.33, 0.43),
-            "source_n": (1.0, 1.5),
-            "lens_radius_arcsec": (0.33, 0.42),
-            "lens_n": (1.6, 2.1),
-            "source_over_lens": (0.4, 1.1),
-            # Noise is added to features in training; here it would only be slow.
-            "eight_bit_jpeg": 0,
-        }
-        return cls(**wide)
+    def widened(self, *, theta_E_arcsec: Range) -> LensingSimulation:
+        """The same lenses over wider ranges, to learn from beyond what is expected.
+
+        Every range grows by a tenth of its width and 8 % of its upper end on both
+        sides, down to 0 at most.
+
+        Args:
+            theta_E_arcsec: Einstein radii instead of the widened ones.
+
+        Example:
+            >>> prior = LensingSimulation().widened(theta_E_arcsec=(0.5, 1.5))
+            >>> round(prior.shear[1], 3)
+            0.236
+        """
+        wide = {}
+        for name in DRAWN:
+            low, high = getattr(self, name)
+            pad = 0.1 * (high - low) + 0.08 * high
+            wide[name] = (max(low - pad, 0.0), high + pad)
+        return self.replace(**wide | {"theta_E_arcsec": theta_E_arcsec})
 
     def replace(self, **changes) -> LensingSimulation:
         """A copy with other values."""
         return dataclasses.replace(self, **changes)
 
+
+# The ranges of smooth lenses.
+DRAWN = (
+    "ellipticity",
+    "light_ellipticity",
+    "shear",
+    "source_offset_arcsec",
+    "source_radius_arcsec",
+    "source_n",
+    "source_ellipticity",
+    "lens_radius_arcsec",
+    "lens_n",
+    "source_over_lens",
+)
 
 PRESETS = {
     # Small, fast, bright: the substructure adds mass, as in the published sets.

@@ -20,6 +20,8 @@ from keras_astro.simulate import lens_subhalos
 from keras_astro.simulate.lens_deflection import TINY
 
 SPLINE_ORDER = 5
+# Coarse nodes beyond each end of the pixels.
+BEYOND = 2
 # Lenses worked on at once: few enough that the fields of all stay in the cache.
 TOGETHER = 8
 
@@ -39,7 +41,7 @@ class Split:
     subpixels: int = 1
 
 
-# Holds the error of a point mass of 0.1 arcsec^2 to 1e-4 arcsec at 0.05 arcsec pixels.
+# Holds the error of a point mass of 0.05 arcsec^2 to 1e-4 arcsec at 0.05 arcsec pixels.
 DEFLECTION = Split(near=16, coarse=3)
 # Convergence has a cusp, hence means over pixels; it is truth for plots and scores.
 CONVERGENCE = Split(near=4, coarse=2, subpixels=4)
@@ -291,7 +293,10 @@ def _step(axis: np.ndarray) -> float:
 def _spline(pixels: int, start: float, stop: float, spacing: int):
     """Coarse nodes, and the matrix that carries values on them to the pixels."""
     count = max(SPLINE_ORDER + 1, int(np.ceil((pixels - 1) / spacing)) + 1)
-    coarse = np.linspace(start, stop, count)
+    # A spline is worst between its outermost nodes, so these lie beyond the pixels.
+    margin = BEYOND * (stop - start) / (count - 1)
+    count += 2 * BEYOND
+    coarse = np.linspace(start - margin, stop + margin, count)
     spline = make_interp_spline(coarse, np.eye(count), k=SPLINE_ORDER)
     matrix = spline(np.linspace(start, stop, pixels))
     return coarse, np.ascontiguousarray(matrix, np.float32)

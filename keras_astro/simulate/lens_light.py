@@ -11,13 +11,15 @@ def sersic_b(n):
     """The b of the Sersic profile: half of the light is inside the effective radius.
 
     Reference:
-        Ciotti & Bertin (1999), eq. 18; exact to 1e-4 for n > 0.4.
+        Ciotti & Bertin (1999), eq. 18; exact to 5e-5 for n of 1 or more, and
+        to 3e-4 down to n of 0.5.
 
     Example:
         >>> round(float(sersic_b(4.0)), 4)
         7.6692
     """
-    return 2 * n - 1 / 3 + 4 / (405 * n) + 46 / (25515 * n**2) + 131 / (1148175 * n**3)
+    b = 2 * n - 1 / 3 + 4 / (405 * n) + 46 / (25515 * n**2) + 131 / (1148175 * n**3)
+    return b - 2194697 / (30690717750 * n**4)
 
 
 def sersic(x, y, *, amplitude, radius, n, e1, e2):

@@ -113,6 +113,12 @@ class Task(abc.ABC):
         """The threshold of the full model, and on how many rows it was set."""
 
     @abc.abstractmethod
+    def whole_range(
+        self, inputs: Mapping[str, np.ndarray], *, seed: int
+    ) -> dict[str, np.ndarray]:
+        """Normal rows and made-up anomalies, so that integers cover both."""
+
+    @abc.abstractmethod
     def objective(
         self, config: RunConfig, prepared: Any, models: Mapping[str, keras.Model]
     ) -> dict[str, float]:

@@ -8,22 +8,30 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_astro.data.sample import Sample, Source
+from keras_astro.data.sample import Sample, Source, Subset
 from keras_astro.data.schemas import LENSING
 from keras_astro.layers.conformal import fit_reference
+from keras_astro.layers.contractive import ContractiveEncoder
 from keras_astro.layers.pca import PrincipalComponents, fit_components
-from keras_astro.layers.physics import LENS_PARAMETERS, GaussianNegativeLogLikelihood
+from keras_astro.layers.physics import GaussianNegativeLogLikelihood
+from keras_astro.layers.sampling import VariationalCode
 from keras_astro.layers.tangent import TangentResidual, fit_subspaces
 from keras_astro.metrics.detection import auc
-from keras_astro.models import autoencoder, lens_scorer
+from keras_astro.models import autoencoder, lens_scorer, variational
 from keras_astro.simulate import injection
 from keras_astro.simulate.lens_config import LensingSimulation
 from keras_astro.simulate.lensing import iter_simulate
 from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.tasks.lensing_config import LensingConfig
-from keras_astro.tasks.lensing_physics import simulated_features
+from keras_astro.tasks.lensing_physics import SimulatedLenses, simulated_lenses
 
 BLOCK = 256
+
+# Pixels across a frame, unless the settings say how many pixels make a bin.
+FRAME_PIXELS = 40
+
+# Training rows that help to choose the physics head's basis.
+BASIS_ROWS = 3000
 
 # Units and description of every tensor with a name.
 TERMS = {
@@ -59,8 +67,7 @@ class Prepared:
         validation: The same of the validation rows.
         coefficients: Of the training rows, `(row, component)`.
         injected: Features of validation rows with simulated subhalos injected.
-        lenses: Coefficients, standardised parameters, their mean and sd, of simulated
-            lenses; None without physics.
+        lenses: What the physics head learns from; None without physics.
     """
 
     stem: keras.Model
@@ -69,7 +76,7 @@ class Prepared:
     validation: np.ndarray
     coefficients: np.ndarray
     injected: np.ndarray
-    lenses: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None
+    lenses: SimulatedLenses | None
 
 
 class LensingTask(Task):
@@ -96,11 +103,14 @@ class LensingTask(Task):
         """Fits principal components on the training rows and computes all features."""
         first = parts.train.read(0, 1).inputs["image"]
         settings = config.preprocessing
+        crop_pixels, bin_pixels = frame_geometry(
+            settings.crop_pixels, settings.bin_pixels, first.shape[1:3]
+        )
         stem = lens_scorer.image_stem(
             first.shape[1:],
-            crop_pixels=min(settings.crop_pixels, *first.shape[1:3]),
+            crop_pixels=crop_pixels,
             softening=settings.asinh_softening,
-            bin_pixels=settings.bin_pixels,
+            bin_pixels=bin_pixels,
         )
         shape = stem.output_shape[1:]
         flips = settings.flips
@@ -126,6 +136,8 @@ class LensingTask(Task):
             features = coefficients = np.concatenate(
                 [project(components, block) for block in train_frames]
             )
+        few = Subset(parts.train, np.arange(min(len(parts.train), BASIS_ROWS)))
+        real = stacked(frames(stem, few, flips=flips))
         return Prepared(
             stem=stem,
             components=components,
@@ -133,7 +145,7 @@ class LensingTask(Task):
             validation=held if on_frames else project(components, held),
             coefficients=coefficients,
             injected=injected if on_frames else project(components, injected),
-            lenses=simulated_features(config, stem, components, first.shape[1:]),
+            lenses=simulated_lenses(config, stem, real, first.shape[1:]),
         )
 
     def stages(self, config: LensingConfig, prepared: Prepared) -> list[Stage]:
@@ -145,7 +157,9 @@ class LensingTask(Task):
 
     def sketch(self, config: LensingConfig) -> LensingConfig:
         """The same settings with the fewest simulated lenses."""
-        physics = config.physics.model_copy(update={"simulated_lenses": 100})
+        physics = config.physics.model_copy(
+            update={"simulated_lenses": max(200, config.physics.components)}
+        )
         return config.model_copy(update={"physics": physics})
 
     def stage_rows(self, config: LensingConfig, train_rows: int) -> dict[str, int]:
@@ -174,20 +188,21 @@ class LensingTask(Task):
 
     def physics_stage(self, config: LensingConfig, prepared: Prepared) -> Stage:
         """Regression of lens parameters on simulated lenses."""
-        coefficients, parameters, _, _ = prepared.lenses
+        lenses = prepared.lenses
+        coefficients, parameters = lenses.features, lenses.parameters
         held = len(coefficients) // 10
+        head = autoencoder.parameter_head(coefficients.shape[1], len(lenses.names))
+        noise = config.physics.frame_noise / float(lenses.components.scale)
         return Stage(
             name="physics",
-            model=autoencoder.parameter_head(
-                coefficients.shape[1], len(LENS_PARAMETERS)
-            ),
+            model=autoencoder.with_noise(head, noise, seed=config.seed),
             inputs=coefficients[held:],
             targets=parameters[held:],
             validation=(coefficients[:held], parameters[:held]),
             loss=GaussianNegativeLogLikelihood(),
             epochs=config.physics.epochs,
             batch_size=256,
-            learning_rate=1e-3,
+            learning_rate=2e-3,
             jit=True,
         )
 
@@ -203,18 +218,8 @@ class LensingTask(Task):
         The validation rows give each score's reference; the calibration rows, which
         nothing else has seen, give the p-values.
         """
-        tangent = TangentResidual(
-            config.scores.tangent_clusters, config.scores.tangent_rank, name="tangent"
-        )
-        tangent.set_subspaces(
-            *fit_subspaces(
-                prepared.coefficients,
-                clusters=config.scores.tangent_clusters,
-                rank=config.scores.tangent_rank,
-                seed=config.seed,
-            )
-        )
-        fitted = models["autoencoder"]
+        tangent = fit_tangent(config, prepared.coefficients)
+        fitted, lenses = models["autoencoder"], prepared.lenses
         model = lens_scorer.lens_scorer(
             lens_scorer.ScorerParts(
                 stem=prepared.stem,
@@ -223,14 +228,16 @@ class LensingTask(Task):
                 decoder=fitted.get_layer("decoder"),
                 on_frames=config.model.kind == "conv",
                 tangent=tangent,
-                head=models.get("physics"),
+                lens_parameters=lenses.names if lenses else (),
+                lens_components=lenses and lenses.components,
+                head=lenses and models["physics"].get_layer("parameter_head"),
             ),
             smoothing_pixels=config.scores.smoothing_pixels,
             calibration_rows=len(parts.calibration),
             false_positive_rate=config.scores.false_positive_rate,
         )
-        if prepared.lenses is not None:
-            model.get_layer("parameters").set_units(*prepared.lenses[2:])
+        if lenses is not None:
+            model.get_layer("parameters").set_units(lenses.mean, lenses.sd)
         calibrate(model, read_images(parts.validation), read_images(parts.calibration))
         return model
 
@@ -248,6 +255,17 @@ class LensingTask(Task):
             "false_positive_rate": rate,
             "n": len(scores),
             "threshold": float(np.sort(scores)[::-1][above]),
+        }
+
+    def whole_range(
+        self, inputs: Mapping[str, np.ndarray], *, seed: int
+    ) -> dict[str, np.ndarray]:
+        """Lenses as they are, and each again with simulated subhalos."""
+        images = inputs["image"]
+        return {
+            "image": np.concatenate(
+                [images, injection.inject_subhalos(images, seed=seed)]
+            )
         }
 
     def objective(
@@ -270,9 +288,29 @@ class LensingTask(Task):
         }
 
 
+def frame_geometry(
+    crop_pixels: int, bin_pixels: int | None, image_shape: tuple[int, int]
+) -> tuple[int, int]:
+    """Side of the crop and size of a bin, such that one divides the other.
+
+    Example:
+        >>> frame_geometry(120, None, (150, 150)), frame_geometry(120, None, (64, 64))
+        ((120, 3), (64, 2))
+    """
+    most = min(crop_pixels, *image_shape)
+    size = bin_pixels or max(1, round(most / FRAME_PIXELS))
+    # An even number of pixels is cut off, so that the centre stays the centre.
+    sides = [
+        side
+        for side in range(size, most + 1, size)
+        if (min(image_shape) - side) % 2 == 0
+    ]
+    return (sides[-1] if sides else most), size
+
+
 def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Model:
     """The trainable autoencoder of a configuration, on features of `shape`."""
-    settings = config.model
+    settings, objective = config.model, config.objective
     if settings.kind == "conv":
         encoder = autoencoder.conv_encoder(shape, settings.latent_dim)
         decoder = autoencoder.conv_decoder(settings.latent_dim, shape)
@@ -280,12 +318,42 @@ def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Mo
         widths = {"hidden": settings.hidden}
         encoder = autoencoder.dense_encoder(shape[0], settings.latent_dim, **widths)
         decoder = autoencoder.dense_decoder(settings.latent_dim, shape[0], **widths)
-    return autoencoder.chain(encoder, decoder)
+    if settings.variational:
+        encoder = variational.variational_encoder(encoder)
+    if objective.contractive:
+        encoder = ContractiveEncoder(
+            encoder,
+            objective.contractive,
+            method=objective.contractive_method,
+            seed=config.seed,
+            name="contractive",
+        )
+    if not settings.variational:
+        return autoencoder.chain(encoder, decoder)
+    code = VariationalCode(
+        settings.latent_dim,
+        settings.prior,
+        kl_weight=objective.kl,
+        seed=config.seed,
+        name="code",
+    )
+    return variational.variational_autoencoder(encoder, code, decoder)
 
 
 def plain_encoder(model: keras.Model) -> keras.Model:
     """The encoder without what only training needs."""
-    return model.get_layer("encoder")
+    return variational.posterior_mean_encoder(model)
+
+
+def fit_tangent(config: LensingConfig, coefficients: np.ndarray) -> TangentResidual:
+    """Local subspaces of the training rows, as many as there are rows for."""
+    rows, width = coefficients.shape
+    clusters = min(config.scores.tangent_clusters, rows // 4)
+    rank = min(config.scores.tangent_rank, width - 1)
+    tangent = TangentResidual(clusters, rank, name="tangent")
+    found = fit_subspaces(coefficients, clusters=clusters, rank=rank, seed=config.seed)
+    tangent.set_subspaces(*found)
+    return tangent
 
 
 def calibrate(model: keras.Model, reference: np.ndarray, held: np.ndarray) -> None:
@@ -294,14 +362,12 @@ def calibrate(model: keras.Model, reference: np.ndarray, held: np.ndarray) -> No
     layer = model.get_layer("anomaly_map")
     # The sd starts at 1, so that the map is still the smoothed residual itself.
     layer.set_expected_sd(outputs["anomaly_map"].std(axis=0))
-    names = ["reconstruction_mse", "residual_max", "tangent_residual"]
     if "einstein_radius_pull" in outputs:
         model.get_layer("pull").set_reference(outputs["theta_E_arcsec"])
-        names.append("einstein_radius_pull")
     outputs = model.predict({"image": reference}, verbose=0)
-    model.get_layer("combined_score").set_reference(
-        *fit_reference([outputs[name] for name in names])
-    )
+    parts = [outputs[name] for name in lens_scorer.ENERGY if name in outputs]
+    combined = model.get_layer("combined_score")
+    combined.set_reference(*fit_reference(parts, combined.energies))
     score = model.predict({"image": held}, verbose=0)["score"]
     model.get_layer("conformal").set_calibration(score)
 

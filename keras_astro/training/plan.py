@@ -33,9 +33,7 @@ def plan(task: Task, config: RunConfig, source: Source) -> dict[str, Any]:
     parts = make_parts(source, split)
     counts = {name: len(getattr(parts, name)) for name in Parts.__annotations__}
     few = Parts(
-        **{
-            name: Subset(source, split.indices[name][:SKETCH_ROWS]) for name in counts
-        }
+        **{name: Subset(source, split.indices[name][:SKETCH_ROWS]) for name in counts}
     )
     sketch = task.sketch(config)
     stages = task.stages(sketch, task.prepare(sketch, few))

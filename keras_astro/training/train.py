@@ -19,6 +19,8 @@ from keras_astro.training.run import Run
 from keras_astro.training.saving import save_model
 from keras_astro.training.strategy import choose_strategy
 
+# Normal rows kept for the test beside the labelled anomalies.
+TEST_FRACTION = 0.15
 MINIMUM_ROWS = 40
 
 
@@ -114,10 +116,13 @@ def make_split(
             f"expected at least {MINIMUM_ROWS} rows not labelled as anomalies to train "
             f"on, found {normal}"
         )
+    test = data.test_fraction
+    if test is None:
+        test = TEST_FRACTION if anomalous.any() else 0.0
     fractions = {
         "validation": data.validation_fraction,
         "calibration": data.calibration_fraction,
-        "test": data.test_fraction,
+        "test": test,
     }
     fractions = {"train": 1 - sum(fractions.values()), **fractions}
     return split_by_group(groups, fractions, seed=seed, ids=ids, only_test=anomalous)

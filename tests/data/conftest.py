@@ -1,6 +1,5 @@
-"""Small data files of every format, and the one way a refusal must look."""
+"""Small data files of every format."""
 
-import contextlib
 import io
 
 import numpy as np
@@ -12,25 +11,6 @@ from keras_astro.data.schemas import LENSING
 from keras_astro.data.store import write_store
 
 SIDE = 12
-
-
-@pytest.fixture
-def refused():
-    """Context that expects an error of one line with an exit code and given words."""
-
-    @contextlib.contextmanager
-    def expect(kind, *words, hint=None):
-        with pytest.raises(kind) as caught:
-            yield caught
-        message = str(caught.value)
-        assert type(caught.value) is kind
-        assert "\n" not in message
-        for word in words:
-            assert str(word) in message
-        if hint is not None:
-            assert hint in (caught.value.hint or "")
-
-    return expect
 
 
 @pytest.fixture

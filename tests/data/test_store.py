@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -67,14 +68,34 @@ def test_many_rows_stream_in_blocks_of_the_asked_size(tmp_path, make_sample):
     for block in source.blocks(33):
         sizes.append(len(block))
         assert all(len(v) == len(block) for v in block.targets.values())
-        assert block.inputs["image"].base is None or (
-            block.inputs["image"].base.shape[0] <= 33
-        )
         numbers += block.inputs["image"][:, 0, 0, 0].astype(int).tolist()
     assert numbers == list(range(rows))
     assert set(sizes[:-1]) == {33}
     assert sizes[-1] == rows % 33
     assert len(written) == -(-rows // 50)
+
+
+def test_memory_holds_a_block_and_not_the_file(tmp_path):
+    def blocks():
+        for start in range(0, 3200, 64):
+            names = np.arange(start, start + 64).astype(str)
+            images = np.full((64, 32, 32, 1), start, "float32")
+            yield Sample(LENSING, {"image": images}, {}, {"id": names})
+
+    block = 64 * 32 * 32 * 4
+    tracemalloc.start()
+    try:
+        write_store(tmp_path / "a.h5", blocks(), **FACTS)
+        written = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        total = sum(len(b) for b in StoreSource(tmp_path / "a.h5", LENSING).blocks(64))
+        read = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert total == 3200
+    assert block < read < 5 * block
+    assert block < written < 5 * block
+    assert (tmp_path / "a.h5").stat().st_size > 40 * block
 
 
 @pytest.mark.parametrize(

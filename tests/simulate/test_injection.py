@@ -14,7 +14,6 @@ def images():
 
 def test_changes_are_near_the_ring(images):
     before = images.copy()
-    # The mean shift of the images is taken out, so that what remains is local.
     changed = inject_subhalos(images, seed=1, ring_fraction=10 / 64)
     assert np.array_equal(images, before)
     assert changed.shape == images.shape

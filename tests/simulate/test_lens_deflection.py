@@ -43,6 +43,7 @@ def grid(dtype=float):
 
 
 def check(name, ours, expected):
+    """Both within the limit; the message has the largest difference."""
     difference = float(np.abs(np.stack(ours) - expected).max())
     message = f"{name}: largest difference {difference:.2e} arcsec"
     assert difference < LIMIT_ARCSEC, message
@@ -99,7 +100,6 @@ def realistic(kind, lenses=3):
     mass = solar / geometry.solar_masses_per_arcsec2
     scale = geometry.halo_radius_arcsec(solar) / 10
     x, y = rng.uniform(-4, 4, (2, *shape))
-    # On a pixel a singular halo has no direction, and lenstronomy needs none either.
     return Subhalos(kind=kind, x=x, y=y, mass=mass, scale=scale, tau=TAU)
 
 

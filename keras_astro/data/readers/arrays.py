@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from keras_astro.data.sample import MemorySource, Sample, Schema, Source
-from keras_astro.data.store import StoreSource, open_hdf5
+from keras_astro.data.store import StoreSource, open_hdf5, reading
 from keras_astro.errors import DataError
 
 IMAGE_NAMES = ("image", "images", "img", "stamps", "X", "x")
@@ -24,12 +25,13 @@ def open_npz(path: Path, schema: Schema) -> Source:
         DataError: If it is damaged, pickled, or lacks the task's input.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            arrays = {schema.inputs[0].name: loaded}
-        else:
-            arrays = {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                arrays = {schema.inputs[0].name: loaded}
+            else:
+                arrays = {name: loaded[name] for name in loaded.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path}: expected NumPy arrays, found a damaged file or pickled objects",
             hint="Save plain arrays with numpy.savez.",
@@ -43,7 +45,7 @@ def open_h5(path: Path, schema: Schema) -> Source:
     Raises:
         DataError: If it is damaged or holds neither.
     """
-    with open_hdf5(path) as file:
+    with open_hdf5(path) as file, reading(path):
         is_store = "task" in file.attrs or "inputs" in file
         arrays = {} if is_store else {k: v[:] for k, v in file.items() if _plain(v)}
     if is_store or not _first(arrays, (schema.inputs[0].name, *IMAGE_NAMES)):
@@ -55,21 +57,32 @@ def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> 
     """Named arrays to rows of a schema.
 
     Raises:
-        DataError: If the input is missing, has wrong axes or non-finite values.
+        DataError: If the input is missing, has wrong axes, no rows or values that are
+            not finite numbers.
     """
     field = schema.inputs[0]
     found = _first(arrays, (field.name, *IMAGE_NAMES))
     if found is None:
         raise DataError(
             f"{name}: expected an array named {field.name}, found "
-            f"{', '.join(arrays) or 'none'}"
+            f"{', '.join(arrays) or 'none'}",
+            hint=f"Save the images under the name {field.name}.",
+        )
+    if arrays[found].dtype.kind not in "biuf":
+        raise DataError(
+            f"{name}: expected numbers in {found}, found {arrays[found].dtype}"
         )
     values = np.asarray(arrays[found], dtype=np.float32)
     if values.ndim == len(field.axes):
         values = values[..., None]
-    bad = 1.0 - np.isfinite(values).mean() if values.size else 0.0
+    if not values.size:
+        raise DataError(f"{name}: expected data in {found}, found no rows or pixels")
+    bad = 1.0 - np.isfinite(values).mean()
     if bad:
-        raise DataError(f"{name}: {found} is NaN or infinite in {bad:.2%} of pixels")
+        raise DataError(
+            f"{name}: {found} is NaN or infinite in {bad:.2%} of pixels",
+            hint="Mask or cut out such pixels first.",
+        )
     targets = {
         spec.name: arrays[spec.name] for spec in schema.targets if spec.name in arrays
     }

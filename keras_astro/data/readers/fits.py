@@ -88,13 +88,19 @@ def read_image(path: Path, name: str | None = None) -> np.ndarray:
                     if hdu.is_image and hdu.data is not None:
                         return np.ascontiguousarray(hdu.data, dtype=np.float32)
     except (
-        *(OSError, ValueError, TypeError, EOFError, KeyError, zlib.error),
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        KeyError,
+        zlib.error,
         AstropyWarning,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{name}: expected a FITS file, found one that is truncated or foreign "
-            f"({reason})"
+            f"({reason})",
+            hint="Copy it again.",
         ) from error
     raise DataError(f"{name}: expected an image in the FITS file, found none")
 

@@ -18,7 +18,7 @@ from keras_astro.data.readers.images import (
     ImageZip,
     visible,
 )
-from keras_astro.data.sample import Sample, Schema, Source, concatenate
+from keras_astro.data.sample import GROUPS, Sample, Schema, Source, concatenate
 from keras_astro.errors import DataError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -49,8 +49,9 @@ def open_source(
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if path.is_dir():
-        names = (str(file) for file in path.rglob("*") if file.is_file())
-        has_fits = any(visible(Path(name).name, FITS_SUFFIXES) for name in names)
+        files = (file for file in path.rglob("*") if file.is_file())
+        names = (file.relative_to(path).as_posix() for file in files)
+        has_fits = any(visible(name, FITS_SUFFIXES) for name in names)
         return (FitsFolder if has_fits else ImageFolder)(path, schema, **options)
     if not path.stat().st_size:
         raise DataError(f"{path}: expected data, found an empty file")
@@ -72,7 +73,11 @@ def open_source(
 
 
 class Joined(Source):
-    """Several sources, one after the other."""
+    """Several sources, one after the other, with the fields that all of them have.
+
+    Raises:
+        DataError: If a field has another shape in one of them.
+    """
 
     def __init__(self, sources: Sequence[Source]):
         self.sources = list(sources)
@@ -82,6 +87,7 @@ class Joined(Source):
         self.quarantined = [
             bad for source in sources for bad in getattr(source, "quarantined", [])
         ]
+        self._shapes = self._shared([source.take([0]) for source in sources])
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -97,9 +103,32 @@ class Joined(Source):
             samples.append(self.sources[number].take(indices[mine] - start))
             positions.append(mine)
         if not samples:
-            return self.sources[0].take([])
-        joined = concatenate(samples)
+            return self._pruned(self.sources[0].take([]))
+        joined = concatenate([self._pruned(sample) for sample in samples])
         return joined.take(np.argsort(np.concatenate(positions)))
+
+    def _shared(self, heads: Sequence[Sample]) -> dict[tuple[str, str], tuple]:
+        shapes = [
+            {(g, k): v.shape[1:] for g in GROUPS for k, v in getattr(head, g).items()}
+            for head in heads
+        ]
+        shared = {k: v for k, v in shapes[0].items() if all(k in s for s in shapes)}
+        for (group, name), shape in shared.items():
+            other = next((s for s in shapes if s[group, name] != shape), None)
+            if other:
+                raise DataError(
+                    f"{self.name}: expected {group}/{name} of one shape, found {shape} "
+                    f"and {other[group, name]}",
+                    hint="Give data of different sizes one by one.",
+                )
+        return shared
+
+    def _pruned(self, sample: Sample) -> Sample:
+        groups = {
+            g: {k: v for k, v in getattr(sample, g).items() if (g, k) in self._shapes}
+            for g in GROUPS
+        }
+        return Sample(sample.schema, name=self.name, **groups)
 
     def facts(self):
         parts = [source.facts() for source in self.sources]

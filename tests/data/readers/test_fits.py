@@ -146,5 +146,5 @@ def test_damaged_gzip_is_refused(tmp_path, refused):
     content = bytearray(gzip.compress(encoded(cutout(7))))
     content[30:60] = b"\xff" * 30
     (tmp_path / "a.fits.gz").write_bytes(content)
-    with refused(DataError, tmp_path / "a.fits.gz", "expected a FITS file"):
+    with refused(DataError, tmp_path / "a.fits.gz", "a FITS file", hint="Copy it"):
         open_source(tmp_path / "a.fits.gz", LENSING)

@@ -47,9 +47,8 @@ def test_classes_come_from_folders(pack, labelled_files):
     assert [round(level[name], -1) for name in names] == [10, 20, 30, 40]
     assert rows.inputs["image"].shape == (4, 12, 12, 1)
     assert rows.inputs["image"].dtype == np.float32
-    facts = source.facts()
-    assert facts["id"].tolist() == rows.meta["id"].tolist()
-    assert facts["is_anomaly"].tolist() == rows.targets["is_anomaly"].tolist()
+    assert source.facts()["id"].tolist() == rows.meta["id"].tolist()
+    assert source.facts()["is_anomaly"].tolist() == rows.targets["is_anomaly"].tolist()
 
 
 def test_other_folders_give_no_labels(pack, encode):
@@ -119,7 +118,9 @@ def test_bad_file_is_set_aside(pack, encode, kind, place):
 
 def test_nothing_good_is_refused(pack, refused):
     path = pack({"a.png": b"x", "b.png": b"y"})
-    with refused(DataError, path, "none of 2 files", "a.png: not a JPEG", hint="another program"):
+    with refused(
+        DataError, path, "none of 2 files", "a.png: not a JPEG", hint="another program"
+    ):
         open_source(path, LENSING, on_bad="quarantine")
 
 
@@ -161,8 +162,8 @@ def test_sixteen_bits_and_colours_are_kept():
     deep, buffer = np.array([[0, 40000], [65535, 7]], "uint16"), io.BytesIO()
     Image.fromarray(deep).save(buffer, "PNG")
     assert decode_image(buffer.getvalue(), "a")[..., 0].tolist() == deep.tolist()
-    colours, buffer = np.array([[[255, 0, 9]]], "uint8"), io.BytesIO()
-    Image.fromarray(colours).save(buffer, "PNG")
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 1), (255, 0, 9)).save(buffer, "PNG")
     assert decode_image(buffer.getvalue(), "a").tolist() == [[[255, 0, 9]]]
 
 
@@ -175,8 +176,8 @@ def test_sixteen_bits_and_colours_are_kept():
 )
 def test_impossible_png_header_is_named(refused, header, words):
     chunk = b"IHDR" + header
-    content = struct.pack(">I", len(header)) + chunk
-    content = b"\x89PNG\r\n\x1a\n" + content + struct.pack(">I", zlib.crc32(chunk))
+    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk
+    content += struct.pack(">I", zlib.crc32(chunk))
     content += b"\0\0\0\0IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
     with refused(DataError, "a.png: ", words):
         decode_image(content, "a.png")
@@ -192,6 +193,7 @@ def test_any_damage_gives_an_image_or_a_data_error(data, kind):
         content[at] = data.draw(st.integers(0, 255))
     del content[data.draw(st.integers(0, len(content))) :]
     try:
-        assert decode_image(bytes(content), "a.jpg").ndim == 3
+        found = str(decode_image(bytes(content), "a.jpg").ndim)
     except DataError as error:
-        assert str(error).startswith("a.jpg: ")
+        found = str(error)
+    assert found == "3" or found.startswith("a.jpg: ")

@@ -1,0 +1,80 @@
+"""Variational autoencoders, built on the encoders and decoders that exist."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from keras_astro.errors import ConfigError
+from keras_astro.layers.contractive import ContractiveEncoder
+
+
+def variational_encoder(encoder: keras.Model) -> keras.Model:
+    """Adds a log-variance head beside the last layer of a plain encoder.
+
+    The plain encoder becomes the posterior mean: both models share its weights.
+
+    Args:
+        encoder: `(batch, ...)` to `(batch, latent)`, ending with a `Dense` layer.
+
+    Returns:
+        Model `posterior`: the encoder's input to `[mean, log_variance]`, each
+        `(batch, latent)`.
+
+    Raises:
+        ConfigError: If the encoder does not end with `Dense`.
+
+    Example:
+        >>> from keras_astro.models.autoencoder import dense_encoder
+        >>> variational_encoder(dense_encoder(120, 8)).output_shape
+        [(None, 8), (None, 8)]
+    """
+    last = encoder.layers[-1]
+    if not isinstance(last, layers.Dense):
+        raise ConfigError(
+            f"{encoder.name}: expected an encoder that ends with Dense, found "
+            f"{type(last).__name__}"
+        )
+    # Starts close to a standard deviation of 1 for every row, without being constant.
+    log_variance = layers.Dense(
+        last.units,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        name="log_variance",
+    )(last.input)
+    return keras.Model(encoder.input, [last.output, log_variance], name="posterior")
+
+
+def variational_autoencoder(
+    posterior: keras.layers.Layer, code: keras.layers.Layer, decoder: keras.Model
+) -> keras.Model:
+    """Posterior, code and decoder: `x` to its reconstruction.
+
+    Args:
+        posterior: `x` to `[mean, log_variance]`, or its `ContractiveEncoder`.
+        code: `[mean, log_variance]` to `z`, such as `VariationalCode`.
+        decoder: `z` to `x`.
+    """
+    inputs = keras.Input(posterior.input_shape[1:], name="inputs")
+    outputs = decoder(code(posterior(inputs)))
+    return keras.Model(inputs, outputs, name="autoencoder")
+
+
+def posterior_mean_encoder(model: keras.Model) -> keras.Model:
+    """The encoder of an autoencoder without what only training needs.
+
+    Looks through a `ContractiveEncoder` and leaves out draws and log-variances, so
+    that only the layers of the plain encoder remain.
+
+    Args:
+        model: Autoencoder whose first layer after the input is the encoder.
+
+    Returns:
+        Model `encoder`: `x` to `z`, the mean where the code is variational; it shares
+        the weights of `model`.
+    """
+    first = next(x for x in model.layers if not isinstance(x, layers.InputLayer))
+    if isinstance(first, ContractiveEncoder):
+        first = first.encoder
+    if len(first.outputs) == 1:
+        return first
+    return keras.Model(first.input, first.outputs[0], name="encoder")

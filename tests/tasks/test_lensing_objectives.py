@@ -1,0 +1,121 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from keras_astro.config import TrainConfig
+from keras_astro.tasks.base import Stage
+from keras_astro.tasks.lensing import build_autoencoder, feature_mse, plain_encoder
+from keras_astro.tasks.lensing_config import LensingConfig, Model, Objective
+from keras_astro.training.checkpoint import Checkpoints
+from keras_astro.training.fit import fit_stage
+
+SHAPES = {"pca_dense": (10,), "conv": (8, 8, 1)}
+SETTINGS = TrainConfig(checkpoint_seconds=0, steps_per_execution=2)
+
+
+def config(kind="pca_dense", contractive=0.0, variational=False, **more):
+    return LensingConfig(
+        model=Model(
+            kind=kind,
+            latent_dim=3,
+            hidden=(8, 6),
+            variational=variational,
+            prior=more.pop("prior", "normal"),
+        ),
+        objective=Objective(contractive=contractive, **more),
+    )
+
+
+def features(kind, n=24):
+    return np.random.default_rng(0).normal(size=(n, *SHAPES[kind])).astype("float32")
+
+
+def stage(settings, epochs=2):
+    keras.utils.set_random_seed(1)
+    kind = settings.model.kind
+    x = features(kind)
+    return Stage(
+        name="autoencoder",
+        model=build_autoencoder(settings, SHAPES[kind]),
+        inputs=x[:16],
+        targets=x[:16],
+        validation=(x[16:], x[16:]),
+        loss="mse",
+        epochs=epochs,
+        batch_size=8,
+        learning_rate=0.01,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "contractive", "variational"),
+    list(itertools.product(SHAPES, (0.0, 0.1), (False, True))),
+)
+def test_all_objectives_train_and_leave_a_plain_encoder(kind, contractive, variational):
+    fitted = stage(config(kind, contractive, variational))
+    history = fit_stage(fitted, SETTINGS, seed=0)
+    named = {"contractive"} if contractive else set()
+    named |= {"kl"} if variational else set()
+    assert set(history[-1]) == {"epoch", "loss", "val_loss"} | named | {
+        f"val_{name}" for name in named
+    }
+    model = fitted.model
+    encoder, decoder = plain_encoder(model), model.get_layer("decoder")
+    assert encoder.name == "encoder"
+    x = features(kind)
+    difference = np.asarray(decoder(encoder(x))) - x
+    expected = np.mean(difference**2, axis=tuple(range(1, x.ndim)))
+    np.testing.assert_allclose(feature_mse(model, x), expected, rtol=1e-4)
+    np.testing.assert_array_equal(feature_mse(model, x), feature_mse(model, x))
+
+
+def test_default_objective_is_the_plain_autoencoder():
+    model = build_autoencoder(config(), (10,))
+    assert [layer.name for layer in model.layers] == ["inputs", "encoder", "decoder"]
+    assert plain_encoder(model) is model.get_layer("encoder")
+
+
+@pytest.mark.parametrize("prior", ["mixture", "flow"])
+@pytest.mark.parametrize("method", ["exact", "last_layer"])
+def test_configured_method_and_prior_are_used(prior, method):
+    settings = config(
+        "pca_dense", 0.1, True, prior=prior, contractive_method=method, kl=0.03
+    )
+    model = build_autoencoder(settings, (10,))
+    contractive, code = model.get_layer("contractive"), model.get_layer("code")
+    assert (contractive.weight, contractive.method) == (0.1, method)
+    assert (type(code.prior).__name__.lower(), code.kl_weight) == (
+        f"{prior}prior",
+        0.03,
+    )
+
+
+def test_total_is_the_error_plus_the_weighted_parts():
+    settings = config("pca_dense", 0.1, True, kl=0.03, contractive_method="exact")
+    model = build_autoencoder(settings, (10,))
+    model.compile(loss="mse")
+    x = features("pca_dense")
+    found = model.evaluate(x, x, verbose=0, return_dict=True)
+    parts = feature_mse(model, x).mean() + 0.1 * found["contractive"]
+    assert found["loss"] == pytest.approx(parts + 0.03 * found["kl"], rel=1e-5)
+
+
+class StopAt(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path):
+    settings = config("pca_dense", 0.1, True, kl=0.03)
+    whole = fit_stage(stage(settings, 4), SETTINGS, seed=0)
+    checkpoints = Checkpoints(tmp_path, "autoencoder")
+    options = {"seed": 0, "checkpoints": checkpoints}
+    with pytest.raises(KeyboardInterrupt):
+        fit_stage(stage(settings, 4), SETTINGS, callbacks=[StopAt()], **options)
+    resumed = fit_stage(stage(settings, 4), SETTINGS, **options)
+    assert [r["loss"] for r in resumed] == pytest.approx(
+        [r["loss"] for r in whole], rel=1e-5
+    )
