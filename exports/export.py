@@ -79,7 +79,7 @@ def export_run(
     endpoints = task.endpoints(run.load_model())
     field = task.schema.inputs[0].name
     rows, labels = held_out_rows(held_out, field)
-    normal = calibration.read(0, CALIBRATION_ROWS // 2).inputs
+    normal = calibration.read(0, CALIBRATION_ROWS).inputs
     ranges = {field: task.whole_range(normal, seed=run.config.seed)[field]}
     for chosen_rows in (rows, ranges):
         chosen_rows |= latents(endpoints, chosen_rows, field)

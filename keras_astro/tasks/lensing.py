@@ -260,13 +260,13 @@ class LensingTask(Task):
     def whole_range(
         self, inputs: Mapping[str, np.ndarray], *, seed: int
     ) -> dict[str, np.ndarray]:
-        """Lenses as they are, and each again with simulated subhalos."""
+        """Lenses as they are, with simulated subhalos, and with far too many."""
         images = inputs["image"]
-        return {
-            "image": np.concatenate(
-                [images, injection.inject_subhalos(images, seed=seed)]
-            )
-        }
+        injected = [
+            injection.inject_subhalos(images, seed=seed, count=count)
+            for count in (5, 40)
+        ]
+        return {"image": np.concatenate([images, *injected])}
 
     def objective(
         self,
