@@ -107,8 +107,7 @@ def export_run(
             parameters=manifest["parameters"],
         )
         write_verification(staging / "verification.json", found)
-        size = sum(p.stat().st_size for p in artefact.rglob("*") if p.is_file())
-        size = size or artefact.stat().st_size
+        size = _bytes(artefact)
         place(staging, folder)
     except OSError as error:
         raise DataError(
@@ -163,6 +162,11 @@ def _write(staging, endpoints, chosen: Profile, manifest, rows, name) -> Path:
     path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=rows))
     append_files(path, manifest, card)
     return path
+
+
+def _bytes(artefact: Path) -> int:
+    files = (p for p in (artefact, *artefact.rglob("*")) if p.is_file())
+    return sum(p.stat().st_size for p in files)
 
 
 def place(staging: Path, folder: Path) -> None:

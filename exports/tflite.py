@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from keras_astro.errors import VerificationError
 from keras_astro.exports.saved_model import input_signature, serving, track
+from keras_astro.inference.predictor import sha256
 
 # Normal rows behind the ranges of int8; a task adds its made-up anomalies.
 CALIBRATION_ROWS = 100
@@ -100,7 +101,11 @@ def _quiet() -> Iterator[None]:
 
 
 def append_files(path: Path, manifest: dict[str, Any], card: str) -> None:
-    """Appends manifest and model card as the format's zip of associated files."""
+    """Appends manifest and model card as the format's zip of associated files.
+
+    The manifest gets the hash of the model before it, which the runtime never checks.
+    """
+    manifest = manifest | {"content_sha256": sha256(path)}
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", json.dumps(manifest, indent=1))
         archive.writestr("card.md", card)

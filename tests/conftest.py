@@ -1,9 +1,11 @@
 """Shared fixtures: quiet TensorFlow, real data where a checkout has it."""
 
 import contextlib
+import functools
 import importlib.util
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,3 +66,56 @@ def refused():
             assert hint in (caught.value.hint or "")
 
     return expect
+
+
+TINY = [
+    "data.simulated_rows=300",
+    "train.epochs=3",
+    "train.jit=off",
+    "preprocessing.pca_components=30",
+    "scores.tangent_clusters=16",
+    "scores.bootstrap=20",
+    "physics.simulated_lenses=300",
+    "physics.epochs=2",
+    "physics.components=60",
+]
+
+
+@pytest.fixture(scope="session")
+def lens_run(tmp_path_factory):
+    """A tiny finished lensing run with its rows and their parts."""
+    from keras_astro.tasks.catalog import get_task, load_config
+    from keras_astro.tasks.default_data import open_rows
+    from keras_astro.training.run import Run
+    from keras_astro.training.train import load_or_make_split, make_parts, train
+
+    folder = tmp_path_factory.mktemp("lens_run")
+    config, task = load_config("lensing", TINY), get_task("lensing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KASTRO_CACHE", str(folder / "cache"))
+        rows = open_rows(task, config, story=lambda _: None)
+    run = Run.create(folder / "tiny", config)
+    train(task, rows, run)
+    parts = make_parts(rows, load_or_make_split(rows, run, config))
+    return SimpleNamespace(run=run, rows=rows, parts=parts, folder=folder)
+
+
+@pytest.fixture(scope="session")
+def artefact(lens_run):
+    """Exports the tiny run in a format and numeric type, each once."""
+
+    @functools.cache
+    def export(fmt, quantize="none"):
+        from keras_astro.exports.export import export_run
+
+        return export_run(
+            lens_run.run,
+            lens_run.parts.calibration,
+            lens_run.parts.test,
+            fmt=fmt,
+            quantize=quantize,
+            out_dir=lens_run.folder / "exports" / f"{fmt}-{quantize}",
+            story=lambda _: None,
+        )
+
+    return export

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import json
 import os
+import shlex
 import sys
 
 import click
@@ -34,6 +36,17 @@ VERBS = {
 }
 
 INTERRUPTED = 130
+
+# What a disk says when it cannot take or give: the user's to mend, not a defect.
+DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+}
 
 
 class LazyGroup(click.Group):
@@ -86,10 +99,30 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except Exception as error:
-        if not hasattr(error, "exit_code"):
+        known = _known(error)
+        if known is None:
             raise
-        _explain(error)
-        sys.exit(error.exit_code)
+        _explain(known)
+        sys.exit(known.exit_code)
+
+
+def _known(error: Exception):
+    """The error as one that teaches; None if it is a defect of the package."""
+    from keras_astro.errors import DataError, KastroError, missing_extra
+
+    if isinstance(error, KastroError):
+        return error
+    module = getattr(error, "name", None) or ""
+    if isinstance(error, ModuleNotFoundError) and not module.startswith("keras_astro"):
+        verb = next((word for word in sys.argv[1:] if word in VERBS), "")
+        return missing_extra(module, extra="train", purpose=f"kastro {verb}".strip())
+    if isinstance(error, OSError) and error.errno in DISK:
+        where = error.filename or "the disk"
+        return DataError(
+            f"{where}: cannot be read or written ({os.strerror(error.errno)})",
+            hint="Free disk space, check permissions or choose another place with -o.",
+        )
+    return None
 
 
 def _explain(error) -> None:
@@ -106,6 +139,6 @@ def _interrupted() -> None:
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
     print("\nkastro: interrupted; what was finished is kept.", file=sys.stderr)
     if words and words[0] in ("train", "tune"):
-        resume = " ".join([*words, *([] if "--resume" in words else ["--resume"])])
+        resume = shlex.join([*words, *([] if "--resume" in words else ["--resume"])])
         print(f"  Continue with: kastro {resume}", file=sys.stderr)
     sys.exit(INTERRUPTED)

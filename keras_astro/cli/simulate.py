@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from keras_astro.cli.options import json_option, overwrite_option, resolve, set_option
-from keras_astro.cli.output import RowProgress, answer
+from keras_astro.cli.output import RowProgress, answer, load_tensorflow
 
 
 @click.command()
@@ -38,6 +38,7 @@ def simulate(task, rows, output, seed, jobs, overrides, overwrite, as_json):
     from keras_astro.tasks.catalog import get_task
 
     config = resolve(task, overrides)
+    load_tensorflow()
     simulator = get_task(config.task)
     progress = RowProgress("simulating")
 

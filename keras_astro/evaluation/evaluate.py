@@ -102,9 +102,6 @@ def score_rows(predictor: Predictor, source: Source) -> LensRows:
     sample = source.read()
     shown = np.concatenate(list(choose_examples(outputs["score"]).values()))
     images = sample.inputs["image"]
-    chosen = {"image": images[shown]}
-    maps = predictor.run("score", chosen)["anomaly_map"]
-    drawn = predictor.run("reconstruct", chosen)
     truth = sample.targets.get("substructure_map")
     calibration = predictor.manifest["calibration"]
     return LensRows(
@@ -112,18 +109,22 @@ def score_rows(predictor: Predictor, source: Source) -> LensRows:
         labels=labels,
         images=images,
         targets={k: v for k, v in sample.targets.items() if v.ndim == 1},
-        frames=(
-            drawn["frame"],
-            drawn["reconstruction"],
-            maps,
-            _truth(truth, shown, maps),
-        ),
+        frames=gallery_frames(predictor, images[shown], truth, shown),
         shown=shown,
         baselines={},
         rate=calibration["false_positive_rate"],
         calibration_rows=calibration["n"],
         flags=flags,
     )
+
+
+def gallery_frames(predictor: Predictor, images, truth, shown):
+    """See `LensRows.frames`; None from an artefact without these signatures."""
+    if not {"score", "reconstruct"} <= set(predictor.signatures):
+        return None
+    maps = predictor.run("score", {"image": images})["anomaly_map"]
+    drawn = predictor.run("reconstruct", {"image": images})
+    return drawn["frame"], drawn["reconstruction"], maps, _truth(truth, shown, maps)
 
 
 def _truth(truth, shown, maps):

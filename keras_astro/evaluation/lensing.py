@@ -47,7 +47,7 @@ class LensRows:
         images: Raw images, `(row, y, x, band)`.
         targets: Known truth by name, where the data has it.
         frames: Frames, reconstructions, anomaly maps and truth maps of the rows in
-            `shown`, for the gallery.
+            `shown`, for the gallery; None where the model does not give them.
         shown: Row numbers of the gallery.
         baselines: Scores of the baselines by name.
         rate: The false positive rate that the threshold was set for.
@@ -60,7 +60,7 @@ class LensRows:
     labels: np.ndarray | None
     images: np.ndarray
     targets: dict[str, np.ndarray]
-    frames: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]
+    frames: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None] | None
     shown: np.ndarray
     baselines: dict[str, np.ndarray]
     rate: float
@@ -106,7 +106,7 @@ def evaluate_lenses(rows: LensRows) -> Evaluation:
         _scores_section(rows, labels),
         _calibration_section(rows, normal),
         *_substructure_sections(rows),
-        _gallery_section(rows),
+        *_gallery_sections(rows),
         _audit_section(rows, metrics),
     ]
     names = {name: name.replace("_", " ") for name in rows.baselines}
@@ -249,7 +249,9 @@ def _substructure_sections(rows: LensRows) -> list[Section]:
     ]
 
 
-def _gallery_section(rows: LensRows) -> Section:
+def _gallery_sections(rows: LensRows) -> list[Section]:
+    if rows.frames is None:
+        return []
     frames, reconstructions, maps, truth = rows.frames
     labels = rows.labels[rows.shown] if rows.labels is not None else None
     figure = figures.anomaly_gallery(
@@ -261,7 +263,7 @@ def _gallery_section(rows: LensRows) -> Section:
         truth=truth,
         classes=CLASSES,
     )
-    return Section("Anomaly maps", "", figures=[("anomaly_gallery", figure)])
+    return [Section("Anomaly maps", "", figures=[("anomaly_gallery", figure)])]
 
 
 def _audit_section(rows: LensRows, metrics) -> Section:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from keras_astro.errors import ArtefactError, missing_extra
+from keras_astro.errors import missing_extra
+from keras_astro.inference.manifest import from_run
 from keras_astro.inference.predictor import Predictor
 
 
@@ -27,35 +27,15 @@ class RunPredictor(Predictor):
             raise missing_extra(
                 "tensorflow", extra="train", purpose="a run folder"
             ) from error
-        import keras
-
-        from keras_astro.registry import load_all
+        from keras_astro.tasks.catalog import get_task
+        from keras_astro.training.saving import load_model
 
         self.path = path
-        self.manifest = self._manifest()
-        load_all()
-        try:
-            model = keras.saving.load_model(path / "model.keras", compile=False)
-        except (ValueError, TypeError, OSError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ArtefactError(
-                f"{path / 'model.keras'}: cannot be loaded ({reason[:120]})",
-                hint="Train again, or copy the run again.",
-            ) from error
-        from keras_astro.tasks.catalog import get_task
-
+        self.manifest = from_run(path)
+        model = load_model(path / "model.keras")
         endpoints = get_task(self.manifest["task"]).endpoints(model)
         self.functions = {name: tf.function(m) for name, m in endpoints.items()}
         self.tensor = tf.constant
-
-    def _manifest(self) -> dict:
-        file = self.path / "manifest.json"
-        if not (self.path / "model.keras").is_file() or not file.is_file():
-            raise ArtefactError(
-                f"{self.path}: training is not finished",
-                hint=f"Continue with: kastro train --resume -o {self.path}",
-            )
-        return json.loads(file.read_text())
 
     def call(self, signature, inputs):
         outputs = self.functions[signature](

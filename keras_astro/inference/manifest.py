@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,47 @@ def from_tflite(path: Path) -> dict[str, Any]:
     """The manifest in the zip that is appended to a `.tflite` file.
 
     Raises:
-        ArtefactError: If the file is truncated, or was not exported by this package.
+        ArtefactError: If the file is truncated or altered, or was not exported by this
+            package.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return check(json.loads(archive.read(NAME)), path)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            manifest = check(json.loads(archive.read(NAME)), path)
+            end = min(entry.header_offset for entry in archive.infolist())
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError) as error:
         raise ArtefactError(
             f"{path}: expected a TFLite file with {NAME} inside, found none",
             hint="It is truncated, or was not made by kastro export: export it again.",
+        ) from error
+    # The runtime would compute with damaged weights and say nothing.
+    with path.open("rb") as file:
+        found = hashlib.sha256(file.read(end)).hexdigest()
+    if found != manifest.get("content_sha256", found):
+        raise ArtefactError(
+            f"{path}: the model is not the one that was exported, its hash differs",
+            hint="The file is damaged: copy or export it again.",
+        )
+    return manifest
+
+
+def from_run(path: Path) -> dict[str, Any]:
+    """The manifest of a finished run folder.
+
+    Raises:
+        ArtefactError: If the run is not finished, or its manifest is damaged.
+    """
+    file = path / NAME
+    if not (path / "model.keras").is_file() or not file.is_file():
+        raise ArtefactError(
+            f"{path}: training is not finished",
+            hint=f"Continue with: kastro train --resume -o {path}",
+        )
+    try:
+        return check(json.loads(file.read_text()), path)
+    except (OSError, ValueError) as error:
+        raise ArtefactError(
+            f"{file}: expected a manifest, found none that can be read",
+            hint="Copy the run again, or train it again.",
         ) from error
 
 
@@ -50,7 +84,10 @@ def check(manifest: dict[str, Any], path: Path) -> dict[str, Any]:
 
     Raises:
         ArtefactError: If its version is unknown.
+        ValueError: If it is no manifest at all.
     """
+    if not isinstance(manifest, dict):
+        raise ValueError("not a mapping")
     found = manifest.get("schema_version")
     if found != VERSION:
         raise ArtefactError(

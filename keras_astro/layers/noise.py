@@ -6,13 +6,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_astro.layers.draws import DrawingLayer
 from keras_astro.registry import register
 
 ROWS = 8192
 
 
 @register()
-class FeatureNoise(keras.layers.Layer):
+class FeatureNoise(DrawingLayer):
     """Adds Gaussian noise in training, read from a table at a random place.
 
     Under XLA on a CPU, drawing normal deviates takes longer than a step of a dense
@@ -33,11 +34,9 @@ class FeatureNoise(keras.layers.Layer):
     """
 
     def __init__(self, features: int, sd: float, seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self.features = features
         self.sd = sd
-        self.seed = seed
-        self.place = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape):
         self.table = self.add_weight(
@@ -53,7 +52,7 @@ class FeatureNoise(keras.layers.Layer):
     def call(self, features, training=False):
         if not training or self.sd == 0:
             return features
-        start = keras.random.randint((), 0, ROWS, seed=self.place)
+        start = keras.random.randint((), 0, ROWS, seed=self.draws)
         rows = (start + ops.arange(ops.shape(features)[0])) % ROWS
         return features + ops.take(self.table, rows, axis=0)
 
@@ -64,5 +63,4 @@ class FeatureNoise(keras.layers.Layer):
         return super().get_config() | {
             "features": self.features,
             "sd": self.sd,
-            "seed": self.seed,
         }

@@ -52,6 +52,8 @@ class Run:
             DataError: If the folder cannot be written.
         """
         run = cls(Path(path))
+        if run.path.exists() and not run.path.is_dir():
+            raise UsageError(f"{path} is a file", hint="Choose another folder with -o.")
         if run.path.exists() and any(run.path.iterdir()):
             if overwrite:
                 run._refuse_foreign()
@@ -135,7 +137,8 @@ class Run:
             )
 
     def _refuse_foreign(self) -> None:
-        if not (self.path / "config.yaml").is_file():
+        # Other programs have a config.yaml too.
+        if not all((self.path / n).is_file() for n in ("config.yaml", "env.json")):
             raise UsageError(
                 f"{self.path} is not a run folder and will not be replaced",
                 hint="Choose another folder with -o.",

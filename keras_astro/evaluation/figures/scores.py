@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from keras_astro.evaluation import style
 from keras_astro.metrics import auc
@@ -79,6 +80,9 @@ def _panel(axes, labels, values, classes) -> None:
             label=classes[label],
         )
     axes.set_xscale(scale)
+    if scale == "log":
+        # In a small panel the labels between two decades overlap.
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(f"AUC {area:.3f}", fontsize=10)
     axes.locator_params(axis="y", nbins=4)
 
