@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
 from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
 from keras_astro.exports.verify import verify, write_verification
+from keras_astro.inference.manifest import from_run
 from keras_astro.tasks.catalog import get_task
 from keras_astro.training.run import Run
 
 VERIFIED_ROWS = 500
+VERIFICATION = "verification.json"
 
 
 @dataclass
@@ -65,16 +68,14 @@ def export_run(
         story: Told what happens, a sentence at a time.
 
     Raises:
+        ArtefactError: If the run is not finished or damaged.
         UsageError: If the artefact exists, or the combination is not offered.
         VerificationError: If the artefact does not reproduce the model; none is left.
     """
     chosen = profile(fmt, quantize)
     folder = out_dir or run.path / "exports" / f"{fmt}-{chosen.quantize}"
-    if folder.exists() and any(folder.iterdir()) and not overwrite:
-        raise UsageError(
-            f"{folder} exists already",
-            hint="Replace it with --overwrite, or choose another place with -o.",
-        )
+    refuse_existing(folder, overwrite=overwrite)
+    manifest = from_run(run.path)
     task = get_task(run.config.task)
     endpoints = task.endpoints(run.load_model())
     field = task.schema.inputs[0].name
@@ -86,15 +87,12 @@ def export_run(
     for name in chosen.left_out:
         endpoints.pop(name)
     expected = keras_outputs(endpoints, rows)
-    manifest = json.loads((run.path / "manifest.json").read_text())
     manifest |= {
         "quantization": chosen.quantize,
         "metrics": run.metrics,
         "signatures": {name: manifest["signatures"][name] for name in endpoints},
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".export-"))
-    try:
+    with staged(folder) as staging:
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
         artefact = _write(staging, endpoints, chosen, manifest, ranges, task.name)
         story(f"verifying on {len(rows[field])} held-out rows in a fresh process")
@@ -106,8 +104,51 @@ def export_run(
             labels=labels,
             parameters=manifest["parameters"],
         )
-        write_verification(staging / "verification.json", found)
-        size = _bytes(artefact)
+        write_verification(staging / VERIFICATION, found)
+        files = [artefact, *artefact.rglob("*")]
+        size = sum(p.stat().st_size for p in files if p.is_file())
+    return ExportResult(folder / artefact.relative_to(staging), size, found)
+
+
+def refuse_existing(folder: Path, *, overwrite: bool) -> None:
+    """Refuses a place that is taken; what is no artefact is never replaced.
+
+    Raises:
+        UsageError: If it is.
+    """
+    if folder.is_file():
+        raise UsageError(
+            f"{folder} is a file, expected a folder to export to",
+            hint="Choose another place with -o.",
+        )
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not overwrite:
+        raise UsageError(
+            f"{folder} exists already",
+            hint="Replace it with --overwrite, or choose another place with -o.",
+        )
+    if not (folder / VERIFICATION).is_file():
+        raise UsageError(
+            f"{folder} is not an exported artefact and will not be replaced",
+            hint="Choose another place with -o.",
+        )
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A hidden folder that takes the place of `folder` at the end, or vanishes.
+
+    Raises:
+        DataError: If the disk refuses.
+    """
+    staging = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".export-"))
+        # Temporary folders are private, an artefact is served by other users too.
+        staging.chmod(folder.parent.stat().st_mode & 0o777)
+        yield staging
         place(staging, folder)
     except OSError as error:
         raise DataError(
@@ -115,8 +156,8 @@ def export_run(
             hint="Free disk space or choose another place with -o.",
         ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return ExportResult(folder / artefact.relative_to(staging), size, found)
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def held_out_rows(source: Source, field: str) -> tuple[dict, np.ndarray | None]:

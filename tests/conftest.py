@@ -105,7 +105,7 @@ def artefact(lens_run):
     """Exports the tiny run in a format and numeric type, each once."""
 
     @functools.cache
-    def export(fmt, quantize="none"):
+    def export(fmt, quantize):
         from keras_astro.exports.export import export_run
 
         return export_run(
@@ -118,4 +118,4 @@ def artefact(lens_run):
             story=lambda _: None,
         )
 
-    return export
+    return lambda fmt, quantize="none": export(fmt, quantize)

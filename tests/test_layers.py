@@ -151,7 +151,9 @@ def test_the_mapped_folders_are_never_imported_bare(folder):
     for path in [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/**/*.py")]:
         visitor = Imports()
         visitor.visit(ast.parse(path.read_text()))
-        bare += [f"{path}:{f[0]}" for f in visitor.found if f[1].split(".")[0] == folder]
+        bare += [
+            f"{path}:{f[0]}" for f in visitor.found if f[1].split(".")[0] == folder
+        ]
     assert not bare
 
 

@@ -41,6 +41,8 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
 
     Example: kastro export --format tflite
     """
+    if folder and overwrite:
+        _refuse_foreign(folder)
     load_tensorflow()
     from keras_astro.data.readers import open_many
     from keras_astro.exports.export import export_run
@@ -78,4 +80,18 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
         f"{result.path}: {result.size_bytes / 1e6:.2f} MB, verified on "
         f"{found['rows']} rows, largest difference {worst:.2g} of an output's sd{loss}",
         as_json=as_json,
+    )
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Only what an export wrote may be replaced: it verified itself there."""
+    from keras_astro.errors import UsageError
+
+    empty = folder.is_dir() and not any(folder.iterdir())
+    ours = (folder / "verification.json").is_file()
+    if ours or empty or not folder.exists():
+        return
+    raise UsageError(
+        f"{folder} is not an export and will not be replaced",
+        hint="Choose another folder with -o.",
     )

@@ -84,7 +84,7 @@ class AsinhStretch(keras.layers.Layer):
         Lupton, Gunn and Szalay 1999, AJ 118, 1406, equation 3.
 
     Example:
-        >>> float(AsinhStretch(0.1)(ops.ones((1, 1)))[0, 0])
+        >>> round(float(AsinhStretch(0.1)(ops.ones((1, 1)))[0, 0]), 3)
         1.0
     """
 

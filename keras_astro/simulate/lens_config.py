@@ -75,7 +75,7 @@ class LensingSimulation:
 
     @classmethod
     def preset(cls, name: str) -> LensingSimulation:
-        """A named recipe: `default`, `mass_matched` or `slc`.
+        """A named recipe: `default`, `mass_matched`, `mass_matched_faint`, `slc`.
 
         Raises:
             ConfigError: If there is no such preset.
@@ -138,6 +138,12 @@ PRESETS = {
         "theta_E_arcsec": (0.9, 1.2),
         "mass_matched": True,
         "subhalo_mass_fraction": (0.05, 0.15),
+    },
+    # The same with ten times less substructure, about what cold dark matter predicts.
+    "mass_matched_faint": {
+        "theta_E_arcsec": (0.9, 1.2),
+        "mass_matched": True,
+        "subhalo_mass_fraction": (0.005, 0.015),
     },
     # As measured on the challenge images by free lens-model fits.
     "slc": {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from keras_astro.errors import DataError
 from keras_astro.training.files import write_json
 
 
@@ -35,13 +36,26 @@ class Checkpoints:
         return json.loads(self.state_path.read_text())
 
     def save(self, model: keras.Model, *, epoch: int, history: list[dict], done: bool):
-        """Writes the weights, then the state that points to them."""
+        """Writes the weights, then the state that points to them.
+
+        Raises:
+            DataError: If the disk refuses; the checkpoint before stays.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{self.stage}-{epoch}{'-final' if done else ''}.weights.h5"
         target = self.folder / name
         partial = self.folder / f"partial-{name}"
-        model.save_weights(partial)
-        partial.replace(target)
+        try:
+            model.save_weights(partial)
+            partial.replace(target)
+        except (OSError, RuntimeError) as error:
+            # HDF5 reports a full disk by either, the latter when it closes the file.
+            partial.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise DataError(
+                f"{target}: cannot be written ({reason})",
+                hint="Free disk space and continue with --resume.",
+            ) from error
         write_json(
             self.state_path,
             {"epoch": epoch, "weights": name, "done": done, "history": history},

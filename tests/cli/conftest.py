@@ -19,6 +19,7 @@ from keras_astro.cli.main import main
 # A run of seconds: every step of a real one, on few lenses.
 TINY = (
     "train.epochs=3",
+    "train.jit=off",
     "physics.simulated_lenses=300",
     "physics.epochs=2",
     "physics.components=60",

@@ -1,0 +1,100 @@
+"""--json: one object on stdout, whatever the libraries say meanwhile."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def evaluated(kastro, base, trained, store):
+    words = "evaluate", trained[0], "--data", store, "-o", base / "report", "--json"
+    return kastro(*words).done().json
+
+
+def test_tasks(kastro):
+    (only,) = kastro("tasks", "--json").done().json["tasks"]
+    assert only["name"] == "lensing"
+
+
+def test_doctor(kastro):
+    found = kastro("doctor", "--json").done().json
+    assert found["healthy"]
+    assert found["missing_base"] == []
+
+
+def test_simulate_says_how_many_and_how(kastro, tmp_path):
+    words = "simulate", "lensing", "-n", 10, "-o", "a.h5", "--seed", 3, "--json"
+    answer = kastro(*words, cwd=tmp_path).done()
+    assert answer.json == {"path": "a.h5", "rows": 10, "seed": 3}
+    assert (tmp_path / "a.h5").is_file()
+    # The story is the package's own: nothing of TensorFlow's about this machine.
+    assert all(line.startswith("simulating") for line in answer.err.splitlines())
+
+
+def test_data_describe(kastro, store):
+    found = kastro("data", "describe", store, "--json").done().json
+    assert found["rows"] == 300
+    assert found["fields"]["inputs/image"]["shape"] == [64, 64, 1]
+
+
+def test_data_convert(kastro, images, tmp_path):
+    words = "data", "convert", images, "-o", tmp_path / "night.h5", "--json"
+    assert kastro(*words).done().json["rows"] == 12
+    again = kastro("data", "validate", tmp_path / "night.h5", "--json").done().json
+    assert again["rows"] == 12
+
+
+def test_data_validate(kastro, store):
+    found = kastro("data", "validate", store, "--json").done().json
+    assert found == {"rows": 300, "problems": []}
+
+
+def test_train(trained):
+    folder, answer = trained
+    found = answer.json
+    assert found["run"] == str(folder)
+    assert found["report"] == str(folder / "report.html")
+    assert found["metrics"]["leaked_fraction"] == 0
+    assert "Warning" not in answer.err
+    assert "autoencoder: epoch 3/3" in answer.err
+
+
+def test_evaluate(evaluated, base):
+    assert evaluated["report"] == str(base / "report" / "report.html")
+    assert evaluated["metrics"]["rows"] == 300
+
+
+def test_predict(kastro, trained, store, tmp_path):
+    words = "predict", trained[0], store, "-o", tmp_path / "a.csv", "--json"
+    found = kastro(*words).done().json
+    assert found["rows"] == 300
+    assert found["quarantined"] == []
+
+
+def test_dry_run(kastro, store, tiny):
+    words = "train", "lensing", "--data", store, *tiny(), "--dry-run", "--json"
+    found = kastro(*words).done().json
+    assert found["config"]["train"]["epochs"] == 3
+    assert set(found["plan"]["stages"]) == {"autoencoder", "physics"}
+
+
+def test_runs_list(kastro, trained):
+    found = kastro("runs", "list", trained[0].parent, "--json").done().json
+    run = next(run for run in found["runs"] if run["run"] == str(trained[0]))
+    assert run["finished"]
+
+
+def test_runs_show(kastro, trained):
+    found = kastro("runs", "show", trained[0], "--json").done().json
+    assert found["config"]["train"]["epochs"] == 3
+
+
+def test_runs_compare(kastro, trained):
+    words = "runs", "compare", trained[0], trained[0], "--json"
+    found = kastro(*words).done().json
+    assert len(found["runs"]) == 2
+    assert found["different_settings"] == {}
+
+
+def test_an_error_is_an_object_too(kastro):
+    answer = kastro("data", "describe", "absent.h5", "--json").refused(4)
+    assert answer.json["exit_code"] == 4
+    assert "absent.h5" in answer.json["error"]

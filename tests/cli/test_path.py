@@ -1,0 +1,74 @@
+"""The whole path at toy size: tune, export what was tuned, score with the export."""
+
+import pytest
+from astropy.table import Table
+
+from keras_astro.config import read_yaml
+
+
+@pytest.fixture(scope="module")
+def folder(base):
+    path = base / "path"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def tuned(kastro, folder, smooth, tiny):
+    """A search of two trials, in the default folder."""
+    words = ["tune", "lensing", "--data", smooth, "--oracle", "random"]
+    words += ["--trials", 2, *tiny("tune.epochs=2"), "--json"]
+    return kastro(*words, cwd=folder).done()
+
+
+@pytest.fixture(scope="module")
+def exported(kastro, folder, tuned):
+    words = "export", "--format", "tflite", "--json"
+    return kastro(*words, cwd=folder).done()
+
+
+def test_the_search_ends_as_a_trained_run(tuned, folder):
+    assert tuned.json["run"] == "runs/lensing-tune-1"
+    assert tuned.json["trials"] == 2
+    left = {path.name for path in (folder / "runs" / "lensing-tune-1").iterdir()}
+    assert {"model.keras", "best.yaml", "leaderboard.csv", "tuning.html"} <= left
+    assert "trial 2/2: objective" in tuned.err
+
+
+def test_export_takes_the_latest_run(exported):
+    path = exported.json["path"]
+    assert path == "runs/lensing-tune-1/exports/tflite-float16/lensing-float16.tflite"
+    assert exported.json["verification"]["rows"] > 0
+    assert exported.json["size_bytes"] > 1000
+
+
+@pytest.mark.parametrize("suffix", ["csv", "ecsv", "fits", "parquet", "h5"])
+def test_the_export_scores_into_a_table(kastro, folder, exported, store, suffix):
+    name = f"scores.{suffix}"
+    words = "predict", exported.json["path"], store, "-o", name
+    answer = kastro(*words, cwd=folder).done()
+    assert answer.out.startswith(f"{name}: 300 rows, ")
+    kind = {"format": "ascii.csv"} if suffix == "csv" else {}
+    table = Table.read(folder / name, **kind)
+    assert len(table) == 300
+    assert {"id", "score", "p_value", "is_anomaly", "theta_E_arcsec"} <= {
+        *table.colnames
+    }
+    assert len(set(table["id"])) == 300
+
+
+def test_train_takes_the_tuned_settings(kastro, folder, tuned, tiny):
+    words = ["train", "lensing", "--from", "runs/lensing-tune-1", "-o", "again"]
+    words += ["--set", "physics.enabled=false", "--json"]
+    answer = kastro(*words, cwd=folder).done()
+    assert answer.json["run"] == "again"
+    best = read_yaml(folder / "runs" / "lensing-tune-1" / "best.yaml")
+    used = read_yaml(folder / "again" / "config.yaml")
+    assert used["model"] == best["model"]
+    assert used["objective"] == best["objective"]
+    assert not used["physics"]["enabled"]
+
+
+def test_train_from_a_run_that_was_not_tuned(kastro, trained):
+    answer = kastro("train", "lensing", "--from", trained[0])
+    answer.refused(3, "best.yaml")

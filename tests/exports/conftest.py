@@ -1,0 +1,64 @@
+"""An export whose slow steps are taken from an earlier one, to be sabotaged."""
+
+import numpy as np
+import pytest
+
+from keras_astro.inference.predictor import open_predictor
+
+
+@pytest.fixture(scope="session")
+def verified(lens_run, artefact):
+    """Test rows with their codes, their labels and what the run gives for them."""
+    sample = lens_run.parts.test.read()
+    predictor = open_predictor(lens_run.run.path)
+    rows = {"image": sample.inputs["image"]}
+    rows["z"] = predictor.run("encode", rows)["z"]
+    expected = {
+        f"{signature}/{name}": value
+        for signature in predictor.signatures
+        for name, value in predictor.run(signature, rows).items()
+    }
+    labels = sample.targets["is_anomaly"]
+    return rows, labels, expected, predictor.manifest["parameters"]
+
+
+@pytest.fixture(scope="session")
+def model_bytes(artefact):
+    """The full-precision TFLite model without its associated files."""
+    content = artefact("tflite").path.read_bytes()
+    return content[: content.index(b"PK\x03\x04")]
+
+
+@pytest.fixture
+def quick_export(lens_run, verified, model_bytes, monkeypatch, tmp_path):
+    """Exports as TFLite; conversion and the run's own outputs are not done again."""
+    from keras_astro.exports import export
+
+    expected = verified[2]
+    monkeypatch.setattr(export, "convert", lambda *_, **__: model_bytes)
+    monkeypatch.setattr(export, "keras_outputs", lambda *_: expected)
+
+    def run(folder=tmp_path / "a", **options):
+        return export.export_run(
+            lens_run.run,
+            lens_run.parts.calibration,
+            lens_run.parts.test,
+            fmt="tflite",
+            quantize="none",
+            out_dir=folder,
+            story=lambda _: None,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def altered(lens_run, model_bytes):
+    """The same model with every third weight of one kernel set to zero."""
+    model = lens_run.run.load_model()
+    kernel = np.asarray(model.get_layer("encoder").weights[0]).T.copy()
+    start = model_bytes.index(kernel.tobytes())
+    kernel.reshape(-1)[::3] = 0
+    end = start + kernel.nbytes
+    return model_bytes[:start] + kernel.tobytes() + model_bytes[end:]
