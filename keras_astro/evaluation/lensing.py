@@ -111,6 +111,8 @@ def evaluate_lenses(rows: LensRows) -> Evaluation:
     ]
     names = {name: name.replace("_", " ") for name in rows.baselines}
     verdicts = [_rate_verdict(metrics["realised_fpr"], rows.rate)]
+    if (rows.calibration_rows + 1) * rows.rate < 1:
+        verdicts.append(_resolution_verdict(rows))
     if names:
         verdicts += against_baselines(
             metrics, "auc_combined", names, label="AUC of the combined score"
@@ -160,6 +162,15 @@ def _rate_verdict(realised: Interval, rate: float) -> Verdict:
         f"[{realised.low:.1%}, {realised.high:.1%}]."
     )
     return Verdict("pass" if inside else "fail", text)
+
+
+def _resolution_verdict(rows: LensRows) -> Verdict:
+    return Verdict(
+        "fail",
+        f"{rows.calibration_rows} calibration rows cannot resolve a false positive "
+        f"rate of {rows.rate:.1%}: nothing can be flagged. Train on more lenses, or "
+        f"ask for {1 / (rows.calibration_rows + 1):.1%} or more.",
+    )
 
 
 def _mass_verdict(metrics) -> Verdict:

@@ -31,9 +31,11 @@ class SavedModelPredictor(Predictor):
         self.manifest = from_saved_model(path)
         try:
             self.model = tf.saved_model.load(str(path))
-        except (OSError, ValueError, tf.errors.OpError) as error:
+        except (OSError, ValueError, LookupError, tf.errors.OpError) as error:
+            # Truncated variables are an IndexError.
+            reason = " ".join(str(error).split())
             raise ArtefactError(
-                f"{path}: TensorFlow cannot load it ({str(error)[:120]})",
+                f"{path}: TensorFlow cannot load it ({reason[:120]})",
                 hint="Copy or export it again.",
             ) from error
         self.tensor = tf.constant

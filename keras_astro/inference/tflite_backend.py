@@ -33,8 +33,9 @@ class TflitePredictor(Predictor):
                 name: self.interpreter.get_signature_runner(name) for name in found
             }
         except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
             raise ArtefactError(
-                f"{path}: the TFLite runtime cannot load it ({str(error)[:120]})",
+                f"{path}: the TFLite runtime cannot load it ({reason[:120]})",
                 hint="Copy or export it again.",
             ) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ class Stage:
         batch_size: Rows a step, over all replicas.
         learning_rate: Peak of the cosine schedule.
         jit: Whether XLA was measured to win for this model on one device.
+        metrics: Named parts of the loss that the layers do not report themselves.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Stage:
     batch_size: int
     learning_rate: float
     jit: bool = False
+    metrics: Sequence[Any] = ()
 
 
 @dataclass

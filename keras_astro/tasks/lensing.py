@@ -177,6 +177,8 @@ class LensingTask(Task):
     def autoencoder_stage(self, config: LensingConfig, prepared: Prepared) -> Stage:
         """Reconstruction of features, with the configured penalties."""
         model = build_autoencoder(config, prepared.features.shape[1:])
+        penalised = config.model.variational or config.objective.contractive > 0
+        part = keras.metrics.MeanSquaredError(name="reconstruction")
         return Stage(
             name="autoencoder",
             model=model,
@@ -188,6 +190,7 @@ class LensingTask(Task):
             batch_size=config.train.batch_size,
             learning_rate=config.train.learning_rate,
             jit=config.model.kind == "pca_dense",
+            metrics=[part] if penalised else [],
         )
 
     def physics_stage(self, config: LensingConfig, prepared: Prepared) -> Stage:

@@ -46,6 +46,7 @@ def compile_stage(stage: Stage, train: TrainConfig, *, steps_per_epoch: int) -> 
     stage.model.compile(
         optimizer=keras.optimizers.Adam(schedule, clipnorm=train.clip_norm),
         loss=stage.loss,
+        metrics=list(stage.metrics),
         jit_compile=jit,
         # Keras feeds several steps at once by a placeholder that replicas lack.
         steps_per_execution=1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 
@@ -38,8 +39,8 @@ def load_model(path: Path) -> keras.Model:
     load_all()
     try:
         return keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ArtefactError(
             f"{path}: not a model of this package ({reason})",
             hint="The file may be truncated: train or copy it again.",

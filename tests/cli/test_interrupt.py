@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-EPOCHS = 300
+EPOCHS = 80
 
 
 def lines(path):

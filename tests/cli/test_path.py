@@ -15,9 +15,14 @@ def folder(base):
 
 @pytest.fixture(scope="module")
 def tuned(kastro, folder, smooth, tiny):
-    """A search of two trials, in the default folder."""
+    """A search of two trials, in the default folder.
+
+    Without the lens-model head: after two epochs its errors hang on the last bits, and
+    an export is rightly refused.
+    """
+    settings = tiny("tune.epochs=2", "physics.enabled=false")
     words = ["tune", "lensing", "--data", smooth, "--oracle", "random"]
-    words += ["--trials", 2, *tiny("tune.epochs=2"), "--json"]
+    words += ["--trials", 2, *settings, "--json"]
     return kastro(*words, cwd=folder).done()
 
 
@@ -51,22 +56,20 @@ def test_the_export_scores_into_a_table(kastro, folder, exported, store, suffix)
     kind = {"format": "ascii.csv"} if suffix == "csv" else {}
     table = Table.read(folder / name, **kind)
     assert len(table) == 300
-    assert {"id", "score", "p_value", "is_anomaly", "theta_E_arcsec"} <= {
-        *table.colnames
-    }
+    assert {"id", "score", "p_value", "is_anomaly", "quality"} <= {*table.colnames}
     assert len(set(table["id"])) == 300
 
 
 def test_train_takes_the_tuned_settings(kastro, folder, tuned, tiny):
     words = ["train", "lensing", "--from", "runs/lensing-tune-1", "-o", "again"]
-    words += ["--set", "physics.enabled=false", "--json"]
+    words += ["--set", "train.epochs=2", "--json"]
     answer = kastro(*words, cwd=folder).done()
     assert answer.json["run"] == "again"
     best = read_yaml(folder / "runs" / "lensing-tune-1" / "best.yaml")
     used = read_yaml(folder / "again" / "config.yaml")
     assert used["model"] == best["model"]
     assert used["objective"] == best["objective"]
-    assert not used["physics"]["enabled"]
+    assert used["train"]["epochs"] == 2
 
 
 def test_train_from_a_run_that_was_not_tuned(kastro, trained):

@@ -1,5 +1,7 @@
 """An export whose slow steps are taken from an earlier one, to be sabotaged."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from keras_astro.inference.predictor import open_predictor
 
 
 @pytest.fixture(scope="session")
-def verified(lens_run, artefact):
+def verified(lens_run):
     """Test rows with their codes, their labels and what the run gives for them."""
     sample = lens_run.parts.test.read()
     predictor = open_predictor(lens_run.run.path)
@@ -25,16 +27,25 @@ def verified(lens_run, artefact):
 @pytest.fixture(scope="session")
 def model_bytes(artefact):
     """The full-precision TFLite model without its associated files."""
-    content = artefact("tflite").path.read_bytes()
-    return content[: content.index(b"PK\x03\x04")]
+    path = artefact("tflite").path
+    with zipfile.ZipFile(path) as archive:
+        end = archive.infolist()[0].header_offset
+    return path.read_bytes()[:end]
+
+
+@pytest.fixture(scope="session")
+def model(lens_run):
+    """The trained Keras model."""
+    return lens_run.run.load_model()
 
 
 @pytest.fixture
-def quick_export(lens_run, verified, model_bytes, monkeypatch, tmp_path):
+def quick_export(lens_run, verified, model, model_bytes, monkeypatch, tmp_path):
     """Exports as TFLite; conversion and the run's own outputs are not done again."""
     from keras_astro.exports import export
 
     expected = verified[2]
+    monkeypatch.setattr(lens_run.run, "load_model", lambda: model)
     monkeypatch.setattr(export, "convert", lambda *_, **__: model_bytes)
     monkeypatch.setattr(export, "keras_outputs", lambda *_: expected)
 
@@ -54,9 +65,8 @@ def quick_export(lens_run, verified, model_bytes, monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def altered(lens_run, model_bytes):
+def altered(model, model_bytes):
     """The same model with every third weight of one kernel set to zero."""
-    model = lens_run.run.load_model()
     kernel = np.asarray(model.get_layer("encoder").weights[0]).T.copy()
     start = model_bytes.index(kernel.tobytes())
     kernel.reshape(-1)[::3] = 0

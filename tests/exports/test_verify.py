@@ -38,7 +38,9 @@ def test_verification_holds_the_numbers(artefact, lens_run, fmt, quantize):
                 assert measured.keys() == {"largest_difference", "changed_fraction"}
             elif name == "p_value":
                 assert measured.keys() == {"largest_difference"}
-                assert 0 <= measured["largest_difference"] < 0.2
+                # With few calibration rows, p-values have steps of a few per cent.
+                most = 0.05 if chosen.tolerance <= 1e-5 else 0.5
+                assert 0 <= measured["largest_difference"] < most
             else:
                 assert measured.keys() == {"rms_over_sd"}
                 assert 0 <= measured["rms_over_sd"] <= chosen.tolerance
