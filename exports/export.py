@@ -19,7 +19,7 @@ from keras_astro.exports.card import model_card
 from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
 from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
-from keras_astro.exports.verify import verify, write_verification
+from keras_astro.exports.verify import files_of, verify, write_verification
 from keras_astro.inference.manifest import from_run
 from keras_astro.tasks.catalog import get_task
 from keras_astro.training.run import Run
@@ -82,8 +82,8 @@ def export_run(
     rows, labels = held_out_rows(held_out, field)
     normal = calibration.read(0, CALIBRATION_ROWS).inputs
     ranges = {field: task.whole_range(normal, seed=run.config.seed)[field]}
-    for chosen_rows in (rows, ranges):
-        chosen_rows |= latents(endpoints, chosen_rows, field)
+    rows |= latents(endpoints, rows, field)
+    ranges |= latents(endpoints, ranges, field)
     for name in chosen.left_out:
         endpoints.pop(name)
     expected = keras_outputs(endpoints, rows)
@@ -96,17 +96,10 @@ def export_run(
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
         artefact = _write(staging, endpoints, chosen, manifest, ranges, task.name)
         story(f"verifying on {len(rows[field])} held-out rows in a fresh process")
-        found = verify(
-            artefact,
-            chosen,
-            rows=rows,
-            expected=expected,
-            labels=labels,
-            parameters=manifest["parameters"],
-        )
+        options = {"labels": labels, "parameters": manifest["parameters"]}
+        found = verify(artefact, chosen, rows=rows, expected=expected, **options)
         write_verification(staging / VERIFICATION, found)
-        files = [artefact, *artefact.rglob("*")]
-        size = sum(p.stat().st_size for p in files if p.is_file())
+        size = sum(p.stat().st_size for p in files_of(artefact))
     return ExportResult(folder / artefact.relative_to(staging), size, found)
 
 

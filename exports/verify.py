@@ -97,9 +97,13 @@ def reload(path: Path, profile: Profile, rows) -> dict[str, np.ndarray]:
             return dict(archive)
 
 
+def files_of(path: Path) -> list[Path]:
+    """The files that an artefact consists of."""
+    return [p for p in (path, *path.rglob("*")) if p.is_file()]
+
+
 def _check_size(path: Path, profile: Profile, parameters: int) -> None:
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    size = sum(file.stat().st_size for file in files)
+    size = sum(file.stat().st_size for file in files_of(path))
     least = 0.2 * parameters * profile.weight_bytes
     if size < least:
         raise VerificationError(
