@@ -76,6 +76,7 @@ def verify(
         "quantize": profile.quantize,
         "rows": len(next(iter(rows.values()))),
         "tolerance": profile.tolerance,
+        "part_tolerance": profile.part_tolerance,
         "outputs": measured,
     }
 
@@ -131,10 +132,11 @@ def _compare(
             measured["changed_fraction"] = float(np.mean(found != wanted))
         return measured
     error = float(np.sqrt(np.mean((found - wanted) ** 2))) / max(spread, NOTHING)
-    if error > profile.tolerance:
+    limit = profile.tolerance if output == "score" else profile.part_tolerance
+    if error > limit:
         raise VerificationError(
             f"{name}: differs from the model by {error:.2g} of its sd, expected at "
-            f"most {profile.tolerance:.2g}",
+            f"most {limit:.2g}",
             hint="Choose a format with more bits, e.g. --quantize none.",
         )
     return {"rms_over_sd": error}

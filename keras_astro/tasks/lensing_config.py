@@ -99,4 +99,4 @@ class LensingConfig(RunConfig):
     scores: Scores = Scores()
     physics: Physics = Physics()
     simulation: Simulation = Simulation()
-    train: TrainConfig = TrainConfig(epochs=300)
+    train: TrainConfig = TrainConfig(epochs=250)

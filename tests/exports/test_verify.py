@@ -43,7 +43,7 @@ def test_verification_holds_the_numbers(artefact, lens_run, fmt, quantize):
                 assert 0 <= measured["largest_difference"] < most
             else:
                 assert measured.keys() == {"rms_over_sd"}
-                assert 0 <= measured["rms_over_sd"] <= chosen.tolerance
+                assert 0 <= measured["rms_over_sd"] <= chosen.part_tolerance
     assert not found["outputs"]
 
 
