@@ -133,7 +133,7 @@ def test_lost_auc_is_refused(verified, monkeypatch, tmp_path, refused):
         order = np.random.default_rng(0).permutation(len(found["predict/score"]))
         found["predict/score"] = found["predict/score"][order]
 
-    wide = module.Profile("tflite", "none", 10.0, 4, 0.002)
+    wide = module.Profile("tflite", "none", 10.0, 10.0, 4, 0.002)
     with refused(VerificationError, "AUC falls from", hint="more bits"):
         remeasure(verified, monkeypatch, tmp_path, shuffle, wide)
 
