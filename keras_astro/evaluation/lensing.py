@@ -188,9 +188,10 @@ def _mass_verdict(metrics) -> Verdict:
 def _roc_section(rows: LensRows) -> Section:
     named = {LABELS[name]: values for name, values in rows.scores.items()}
     shown = {k.replace("_", " "): v for k, v in rows.baselines.items()}
-    loss = figures.loss_distribution(
-        rows.outputs["reconstruction_mse"], rows.labels, classes=CLASSES
-    )
+    losses = rows.outputs["reconstruction_mse"]
+    # In integers the smallest losses are zero, which a logarithmic axis cannot show.
+    losses = np.maximum(losses, losses[losses > 0].min())
+    loss = figures.loss_distribution(losses, rows.labels, classes=CLASSES)
     return Section(
         "Detection",
         "The model was trained on lenses without substructure; labels are used here "

@@ -31,6 +31,10 @@ BLOCK = 256
 # stronger ones, and a search over them would be blind to detection.
 FAINT = {"count": 2, "einstein_radius_pixels": (0.03, 0.15)}
 
+# Injected subhalos about as strong as the strongest real anomalies. Integers must reach
+# that far; reaching farther would leave normal lenses too few steps.
+STRONG = {"count": 5, "einstein_radius_pixels": (0.25, 0.9)}
+
 # Pixels across a frame, unless the settings say how many pixels make a bin.
 FRAME_PIXELS = 40
 
@@ -267,13 +271,10 @@ class LensingTask(Task):
     def whole_range(
         self, inputs: Mapping[str, np.ndarray], *, seed: int
     ) -> dict[str, np.ndarray]:
-        """Lenses as they are, with simulated subhalos, and with far too many."""
+        """Lenses as they are, and each again with strong simulated subhalos."""
         images = inputs["image"]
-        injected = [
-            injection.inject_subhalos(images, seed=seed, count=count)
-            for count in (5, 40)
-        ]
-        return {"image": np.concatenate([images, *injected])}
+        injected = injection.inject_subhalos(images, seed=seed, **STRONG)
+        return {"image": np.concatenate([images, injected])}
 
     def objective(
         self,
