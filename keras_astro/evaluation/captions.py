@@ -6,8 +6,7 @@ A report uses these texts for figures of these names that come without a caption
 CAPTIONS = {
     "loss_distribution": (
         "Reconstruction loss of both classes. The network has only learnt normal rows,"
-        " so anomalous ones should lie to the right; the dashed line is the threshold"
-        " set on held-out normal rows. Triangles mark the medians."
+        " so anomalous ones should lie to the right. Triangles mark the medians."
     ),
     "roc": (
         "Trade-off between finding anomalies and raising false alarms. Left, the usual"

@@ -34,6 +34,9 @@ LABELS = {
     "einstein_radius_pull": "Einstein-radius pull",
     "score": "combined score",
 }
+# Where fewer anomalies than this have a normal lens of their ring radius, an AUC of
+# those few would say nothing of the data.
+COMPARED = 0.1
 CLASSES = ("no substructure", "substructure")
 
 
@@ -141,7 +144,7 @@ def _detection_metrics(rows: LensRows) -> dict[str, float | Interval]:
     if radius is not None:
         matched = matched_auc(rows.labels, score, radius)
         found["mass_matched_fraction"] = matched.compared_fraction
-        if matched.auc is not None:
+        if matched.auc is not None and matched.compared_fraction >= COMPARED:
             found["auc_mass_matched"] = matched.auc
     return found
 
@@ -178,7 +181,7 @@ def _mass_verdict(metrics) -> Verdict:
     if found is None:
         return Verdict(
             "note",
-            "The classes do not overlap in Einstein radius: this data cannot tell "
+            "The classes hardly overlap in Einstein radius: this data cannot tell "
             "substructure from extra mass inside the ring.",
         )
     text = f"AUC among lenses of equal Einstein radius: {found}."
