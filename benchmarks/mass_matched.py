@@ -1,12 +1,12 @@
 """Detection where the ring's size gives nothing away, and what labels would reach.
 
-Lenses with and without subhalos have one distribution of total mass inside the ring
-(preset `mass_matched`: macro radii of 0.9 to 1.2 arcsec, 5 to 15 % of the mass in
+Lenses with and without subhalos have one distribution of total mass inside the ring.
+Preset `mass_matched`: macro radii of 0.9 to 1.2 arcsec, 5 to 15 % of the mass in
 subhalos, noise of 2000 photons in the brightest pixel and of 0.5 % of its value;
-`mass_matched_faint` has 0.5 to 1.5 %). An unsupervised model is
-trained on lenses without substructure; two classifiers see the labels of as many
-lenses of both classes, one their images, the other the model's residuals. All are tested on the same 2000 + 2000
-lenses of another seed.
+`mass_matched_faint` has 0.5 to 1.5 %. An unsupervised model is trained on lenses
+without substructure; two classifiers see the labels of as many lenses of both
+classes, one their images, the other the model's residuals. All are tested on the same
+2000 + 2000 lenses of another seed.
 
     python benchmarks/mass_matched.py --json
 """
