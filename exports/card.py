@@ -11,18 +11,13 @@ def model_card(manifest: dict[str, Any]) -> str:
     Args:
         manifest: As built by `keras_astro.training.manifest`.
     """
-    calibration = manifest["calibration"]
     lines = [
         f"# {manifest['name']} ({manifest['task']})",
         "",
         f"Made by keras-astro {manifest['kastro_version']} on {manifest['created']}; "
         f"numeric type: {manifest['quantization']}; model {manifest['model_sha256']}.",
         "",
-        "## Decision",
-        "",
-        f"Rows with a p-value of at most {calibration['false_positive_rate']:.2%} are "
-        f"flagged; p-values come from {calibration['n']} held-out normal rows.",
-        "",
+        *_decision(manifest["calibration"]),
         "## Measured",
         "",
         *_metrics(manifest["metrics"]),
@@ -33,11 +28,24 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "Scores are only meaningful for images like those trained on: same pixel scale,"
-        " resolution and depth. A flagged lens is a candidate, not a detection.",
+        "Numbers are only meaningful for rows like those trained on: same instrument, "
+        "sampling, resolution and depth.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _decision(calibration: dict[str, Any]) -> list[str]:
+    if not calibration:
+        return []
+    return [
+        "## Decision",
+        "",
+        f"Rows with a p-value of at most {calibration['false_positive_rate']:.2%} are "
+        f"flagged; p-values come from {calibration['n']} held-out normal rows. "
+        "A flagged row is a candidate, not a detection.",
+        "",
+    ]
 
 
 def _metrics(metrics: dict[str, Any]) -> list[str]:

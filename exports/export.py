@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_astro.data.sample import Source
+from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import DataError, UsageError
 from keras_astro.exports.card import model_card
 from keras_astro.exports.profiles import Profile, profile
@@ -59,8 +60,8 @@ def export_run(
     Args:
         run: A finished run.
         calibration: Normal rows that trained nothing, for the ranges of int8.
-        held_out: Rows to verify on; where labels tell anomalies apart, the loss of AUC
-            is measured too.
+        held_out: Rows to verify on; where their truth is known, the loss of the task's
+            figures of merit is measured too.
         fmt: `saved_model` or `tflite`.
         quantize: Numeric type; the format's default when None.
         out_dir: Where to; `exports/<format>-<type>` in the run folder when None.
@@ -78,12 +79,13 @@ def export_run(
     manifest = from_run(run.path)
     task = get_task(run.config.task)
     endpoints = task.endpoints(run.load_model())
-    field = task.schema.inputs[0].name
-    rows, labels = held_out_rows(held_out, field)
-    normal = calibration.read(0, CALIBRATION_ROWS).inputs
-    ranges = {field: task.whole_range(normal, seed=run.config.seed)[field]}
-    rows |= latents(endpoints, rows, field)
-    ranges |= latents(endpoints, ranges, field)
+    inputs = manifest["signatures"]["predict"]["inputs"]
+    sample = held_out_rows(held_out)
+    rows = model_inputs(sample, inputs)
+    normal = model_inputs(calibration.read(0, CALIBRATION_ROWS), inputs)
+    ranges = task.whole_range(normal, seed=run.config.seed)
+    rows |= latents(endpoints, rows)
+    ranges |= latents(endpoints, ranges)
     for name in chosen.left_out:
         endpoints.pop(name)
     expected = keras_outputs(endpoints, rows)
@@ -95,9 +97,15 @@ def export_run(
     with staged(folder) as staging:
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
         artefact = _write(staging, endpoints, chosen, manifest, ranges, task.name)
-        story(f"verifying on {len(rows[field])} held-out rows in a fresh process")
-        options = {"labels": labels, "parameters": manifest["parameters"]}
-        found = verify(artefact, chosen, rows=rows, expected=expected, **options)
+        story(f"verifying on {len(sample)} held-out rows in a fresh process")
+        found = verify(
+            artefact,
+            chosen,
+            rows=rows,
+            expected=expected,
+            merit=functools.partial(task.merit, sample.targets),
+            parameters=manifest["parameters"],
+        )
         write_verification(staging / VERIFICATION, found)
         size = sum(p.stat().st_size for p in files_of(artefact))
     return ExportResult(folder / artefact.relative_to(staging), size, found)
@@ -153,22 +161,34 @@ def staged(folder: Path) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def held_out_rows(source: Source, field: str) -> tuple[dict, np.ndarray | None]:
-    """Rows spread evenly over a source, and their labels where both classes occur."""
+def held_out_rows(source: Source) -> Sample:
+    """Rows spread evenly over a source."""
     count = min(len(source), VERIFIED_ROWS)
     chosen = np.linspace(0, len(source) - 1, count).round().astype(int)
-    sample = source.take(np.unique(chosen))
-    labels = sample.targets.get("is_anomaly")
-    if labels is not None and not 0 < np.sum(labels) < len(labels):
-        labels = None
-    return {field: sample.inputs[field]}, labels
+    return source.take(np.unique(chosen))
 
 
-def latents(endpoints, rows, field: str) -> dict[str, np.ndarray]:
+def model_inputs(sample: Sample, specs: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What a model takes of a sample, filled where the sample lacks an optional input.
+
+    Args:
+        sample: The rows.
+        specs: The manifest's inputs of a signature.
+    """
+    return {
+        name: sample.inputs[name]
+        if name in sample.inputs
+        else np.full((len(sample), *spec["shape"][1:]), spec["fill"], spec["dtype"])
+        for name, spec in specs.items()
+    }
+
+
+def latents(endpoints, rows) -> dict[str, np.ndarray]:
     """The codes of rows, where a signature takes codes."""
     if "decode" not in endpoints:
         return {}
-    return {"z": endpoints["encode"].predict({field: rows[field]}, verbose=0)["z"]}
+    encode = endpoints["encode"]
+    return {"z": encode.predict({k: rows[k] for k in encode.input}, verbose=0)["z"]}
 
 
 def keras_outputs(endpoints, rows) -> dict[str, np.ndarray]:
@@ -196,11 +216,6 @@ def _write(staging, endpoints, chosen: Profile, manifest, rows, name) -> Path:
     path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=rows))
     append_files(path, manifest, card)
     return path
-
-
-def _bytes(artefact: Path) -> int:
-    files = (p for p in (artefact, *artefact.rglob("*")) if p.is_file())
-    return sum(p.stat().st_size for p in files)
 
 
 def place(staging: Path, folder: Path) -> None:

@@ -19,7 +19,8 @@ class Profile:
         part_tolerance: The same of every other output; parts such as a pull divide by
             small errors and round more coarsely than the score they enter.
         weight_bytes: Bytes a weight takes.
-        auc_loss: Largest loss of AUC that is accepted where labels are known.
+        merit_loss: Largest loss of a task's figure of merit, such as AUC, that is
+            accepted where the truth is known.
         left_out: Signatures that the format cannot hold beside the others.
     """
 
@@ -28,7 +29,7 @@ class Profile:
     tolerance: float
     part_tolerance: float
     weight_bytes: float
-    auc_loss: float
+    merit_loss: float
     left_out: tuple[str, ...] = ()
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from keras_astro.errors import VerificationError
 from keras_astro.exports.profiles import Profile
-from keras_astro.metrics.detection import auc
+
+Merit = Callable[[dict[str, np.ndarray]], dict[str, float]]
 
 # Decisions may jump where the score is within rounding of the threshold.
 STEPS = ("p_value", "is_anomaly")
@@ -44,7 +46,7 @@ def verify(
     *,
     rows: dict[str, np.ndarray],
     expected: dict[str, np.ndarray],
-    labels: np.ndarray | None,
+    merit: Merit,
     parameters: int,
 ) -> dict[str, Any]:
     """Reloads an artefact in a fresh process and compares every output.
@@ -54,7 +56,8 @@ def verify(
         profile: Its bounds.
         rows: Real inputs by name, including `z` where a signature decodes.
         expected: The Keras model's arrays as `signature/output`.
-        labels: 1 for anomalies; None where the rows have no labels of both classes.
+        merit: Figures of merit, at most 1 and larger for the better, of the outputs of
+            `predict`; none where the truth of the rows is not known.
         parameters: Weights of the model, for the size check.
 
     Returns:
@@ -62,16 +65,15 @@ def verify(
 
     Raises:
         VerificationError: If the artefact does not load, an output is not finite, is
-            constant or differs by more than the tolerance, or the file is too small to
-            hold the weights.
+            constant or differs by more than the tolerance, a figure of merit falls too
+            far, or the file is too small to hold the weights.
     """
     _check_size(path, profile, parameters)
     found = reload(path, profile, rows)
     measured = {}
     for name, wanted in expected.items():
         measured[name] = _compare(name, found.get(name), wanted, profile)
-    auc = {} if labels is None else _auc_loss(labels, found, expected, profile)
-    return auc | {
+    return _merit_loss(merit, found, expected, profile) | {
         "format": profile.fmt,
         "quantize": profile.quantize,
         "rows": len(next(iter(rows.values()))),
@@ -142,15 +144,28 @@ def _compare(
     return {"rms_over_sd": error}
 
 
-def _auc_loss(labels, found, expected, profile: Profile) -> dict[str, float]:
-    before, after = (auc(labels, o["predict/score"]) for o in (expected, found))
-    if before - after > profile.auc_loss:
-        raise VerificationError(
-            f"predict/score: AUC falls from {before:.4f} to {after:.4f}, expected a "
-            f"loss of at most {profile.auc_loss:g}",
-            hint="Choose a format with more bits, e.g. --quantize float16.",
-        )
-    return {"auc_model": before, "auc_artefact": after, "auc_loss": before - after}
+def _merit_loss(merit: Merit, found, expected, profile: Profile) -> dict[str, float]:
+    before, after = (merit(_predicted(o)) for o in (expected, found))
+    measured = {}
+    for name, value in before.items():
+        loss = value - after[name]
+        if not loss <= profile.merit_loss:
+            raise VerificationError(
+                f"predict: {name} falls from {value:.4f} to {after[name]:.4f}, "
+                f"expected a loss of at most {profile.merit_loss:g}",
+                hint="Choose a format with more bits, e.g. --quantize float16.",
+            )
+        measured |= {
+            f"{name}_model": value,
+            f"{name}_artefact": after[name],
+            f"{name}_loss": loss,
+        }
+    return measured
+
+
+def _predicted(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    start = "predict/"
+    return {k.removeprefix(start): v for k, v in outputs.items() if k.startswith(start)}
 
 
 def write_verification(path: Path, content: dict[str, Any]) -> None:

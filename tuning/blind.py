@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
@@ -40,9 +41,7 @@ class Unlabelled(Source):
 
     def _blind(self, sample: Sample) -> Sample:
         targets = {k: v for k, v in sample.targets.items() if k not in self.withheld}
-        return Sample(
-            sample.schema, sample.inputs, targets, sample.meta, name=sample.name
-        )
+        return dataclasses.replace(sample, targets=targets)
 
 
 class Withheld(Source):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -186,64 +187,8 @@ def _get(values: Mapping[str, Any], key: str) -> Any:
     return values
 
 
-LENSING = SearchSpace(
-    task="lensing",
-    dimensions=(
-        Dimension(
-            "train.batch_size",
-            "Noise of the gradient; above 256 there are too few steps an epoch.",
-            choices=(64, 128, 256),
-        ),
-        Dimension(
-            "preprocessing.asinh_softening",
-            "Trades faint arcs against the nucleus; the useful range is a decade.",
-            choices=(0.03, 0.1, 0.3),
-        ),
-        Dimension(
-            "preprocessing.pca_components",
-            "Fewer lose arcs, more let noise in; few values, so that the decomposition "
-            "is shared between trials.",
-            choices=(60, 120, 200),
-            when=("model.kind", "pca_dense"),
-        ),
-        Dimension(
-            "objective.contractive",
-            "Off, or weak to strong; a strong one folds anomalies onto normal lenses.",
-            choices=(0.0, 1e-4, 1e-3, 1e-2),
-        ),
-        Dimension(
-            "objective.kl",
-            "Below, the latent space is unordered; above, it collapses to the prior.",
-            low=1e-6,
-            high=1e-2,
-            log=True,
-            when=("model.variational", True),
-        ),
-        Dimension(
-            "model.hidden",
-            "Capacity: half and twice the default, and one layer less.",
-            choices=((128, 64), (256,), (256, 128), (512, 256)),
-        ),
-        Dimension(
-            "model.latent_dim",
-            "The bottleneck: too wide and anomalies are reconstructed as well.",
-            choices=(4, 8, 16, 32, 64),
-        ),
-        Dimension(
-            "train.learning_rate",
-            "Always the first to matter; two decades around Adam's usual value.",
-            low=2e-4,
-            high=2e-2,
-            log=True,
-        ),
-    ),
-    # The physics head is trained on simulations alone and does not enter the
-    # objective.
-    during_search={"physics.enabled": False},
-    withheld=("is_anomaly", "subhalo_mass_fraction", "substructure_map"),
-)
-
-SPACES = {LENSING.task: LENSING}
+# Modules with a `SPACE`, by task.
+SPACES = {"lensing": "keras_astro.tuning.space_lensing"}
 
 
 def space(task_name: str) -> SearchSpace:
@@ -257,7 +202,7 @@ def space(task_name: str) -> SearchSpace:
         'train.learning_rate'
     """
     if task_name in SPACES:
-        return SPACES[task_name]
+        return importlib.import_module(SPACES[task_name]).SPACE
     near = difflib.get_close_matches(task_name, SPACES, n=1)
     suggestion = f"did you mean {near[0]}? " if near else ""
     raise UsageError(

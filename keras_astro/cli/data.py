@@ -11,7 +11,9 @@ path_argument = click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 task_option = click.option(
-    "--task", default="lensing", show_default=True, help="What the data is for."
+    "--task",
+    default=None,
+    help="What the data is for. Default: what a store says it is for, else lensing.",
 )
 bad_option = click.option(
     "--on-bad",
@@ -29,8 +31,10 @@ def data():
 
 def _open(paths, task, on_bad):
     from keras_astro.data.readers import open_many
+    from keras_astro.data.store import store_task
     from keras_astro.tasks.catalog import schema
 
+    task = task or store_task(paths[0]) or "lensing"
     progress = RowProgress("checking") if on_bad == "quarantine" else None
     source = open_many(paths, schema(task), on_bad=on_bad, progress=progress)
     for name, reason in getattr(source, "quarantined", []):

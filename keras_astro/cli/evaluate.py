@@ -28,20 +28,22 @@ def evaluate(target, paths, folder, as_json):
     load_tensorflow()
     from keras_astro.data.readers import open_many
     from keras_astro.evaluation.evaluate import evaluate_artefact, evaluate_run
+    from keras_astro.inference.predictor import open_predictor
     from keras_astro.tasks.catalog import schema
     from keras_astro.training.run import Run
 
-    # With one task there is one schema; the artefact's own is checked when it runs.
-    source = open_many(paths, schema("lensing")) if paths else None
     if (target / "config.yaml").is_file():
         run = Run.open(target)
+        source = open_many(paths, schema(run.config.task)) if paths else None
         metrics = evaluate_run(run, story=story, source=source, out=folder)
         folder = folder or target
     else:
-        if source is None:
+        if not paths:
             raise click.UsageError("an artefact needs --data: it carries no rows")
+        predictor = open_predictor(target)
+        source = open_many(paths, schema(predictor.manifest["task"]))
         folder = folder or target.with_name(f"{target.name}-report")
-        metrics = evaluate_artefact(target, source, folder, story=story)
+        metrics = evaluate_artefact(predictor, source, folder, story=story)
     report = folder / "report.html"
     rows = [(name, _number(value)) for name, value in metrics.items()]
     answer(

@@ -70,7 +70,8 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
     )
     found = result.verification
     worst = max(v.get("rms_over_sd", 0.0) for v in found["outputs"].values())
-    loss = f", AUC loss {found['auc_loss']:.4f}" if "auc_loss" in found else ""
+    losses = [k for k in found if k.endswith("_loss")]
+    loss = "".join(f", {k.replace('_', ' ')} {found[k]:.4f}" for k in losses)
     answer(
         {
             "path": str(result.path),

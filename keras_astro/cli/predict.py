@@ -63,14 +63,9 @@ def predict(model, paths, output, on_bad, overwrite, as_json):
         lines = [f'"{name}","{reason}"' for name, reason in bad]
         aside.write_text("\n".join(["id,reason", *lines]) + "\n")
         story(f"{len(bad)} files set aside, with reasons: {aside}")
-    flagged = int(table["is_anomaly"].sum())
-    answer(
-        {
-            "path": str(output),
-            "rows": len(table),
-            "flagged": flagged,
-            "quarantined": bad,
-        },
-        f"{output}: {len(table)} rows, {flagged} flagged",
-        as_json=as_json,
-    )
+    content = {"path": str(output), "rows": len(table), "quarantined": bad}
+    text = f"{output}: {len(table)} rows"
+    if "is_anomaly" in table.colnames:
+        content["flagged"] = int(table["is_anomaly"].sum())
+        text += f", {content['flagged']} flagged"
+    answer(content, text, as_json=as_json)

@@ -22,6 +22,8 @@ class Field:
         units: Unit as astropy writes it; empty when dimensionless.
         description: One sentence.
         optional: Whether a data set may lack it.
+        fill: Value that stands for an optional model input in a data set without it,
+            such as an inverse variance of 1; None where nothing can stand for it.
     """
 
     name: str
@@ -30,19 +32,25 @@ class Field:
     units: str = ""
     description: str = ""
     optional: bool = True
+    fill: float | None = None
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What a task's data consists of: model inputs, known truth, and bookkeeping."""
+    """What a task's data consists of: model inputs, known truth, and bookkeeping.
+
+    `axes` are coordinates that all rows share, such as wavelengths; they have no row
+    axis.
+    """
 
     task: str
     inputs: tuple[Field, ...]
     targets: tuple[Field, ...] = ()
     meta: tuple[Field, ...] = ()
+    axes: tuple[Field, ...] = ()
 
     def group(self, name: str) -> dict[str, Field]:
-        """Fields of `inputs`, `targets` or `meta` by name."""
+        """Fields of `inputs`, `targets`, `meta` or `axes` by name."""
         return {f.name: f for f in getattr(self, name)}
 
 
@@ -53,6 +61,7 @@ GROUPS = ("inputs", "targets", "meta")
 class Sample:
     """Rows of data in memory: `inputs`, `targets` and `meta`, all rows first.
 
+    `axes` holds the coordinates that all rows share, without a row axis.
     `meta["id"]` names each row. `meta["group"]` names the object or physical system
     that a row belongs to; splits never divide a group. It defaults to the id.
 
@@ -72,6 +81,7 @@ class Sample:
     targets: dict[str, np.ndarray] = field(default_factory=dict)
     meta: dict[str, np.ndarray] = field(default_factory=dict)
     name: str = "in-memory data"
+    axes: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
         self._check_fields()
@@ -96,7 +106,7 @@ class Sample:
             group: {k: function(np.asarray(v)) for k, v in getattr(self, group).items()}
             for group in GROUPS
         }
-        return Sample(self.schema, name=self.name, **groups)
+        return Sample(self.schema, name=self.name, axes=self.axes, **groups)
 
     def _check_fields(self):
         if not self.inputs:
@@ -108,20 +118,23 @@ class Sample:
         }
         if len(set(lengths.values())) != 1:
             raise DataError(f"{self.name}: arrays differ in row counts: {lengths}")
-        for group in GROUPS:
-            arrays: Mapping[str, np.ndarray] = getattr(self, group)
-            for spec in getattr(self.schema, group):
-                if spec.name not in arrays:
-                    if not spec.optional:
-                        raise DataError(f"{self.name}: {group}/{spec.name} is missing")
-                    continue
-                found = np.asarray(arrays[spec.name])
-                if found.ndim != len(spec.axes) + 1:
-                    expected = ", ".join(("row", *spec.axes))
-                    raise DataError(
-                        f"{self.name}: {group}/{spec.name} should have axes "
-                        f"({expected}), found shape {found.shape}"
-                    )
+        for group in (*GROUPS, "axes"):
+            self._check_axes(group, () if group == "axes" else ("row",))
+
+    def _check_axes(self, group: str, leading: tuple[str, ...]):
+        arrays: Mapping[str, np.ndarray] = getattr(self, group)
+        for spec in getattr(self.schema, group):
+            if spec.name not in arrays:
+                if not spec.optional:
+                    raise DataError(f"{self.name}: {group}/{spec.name} is missing")
+                continue
+            axes = (*leading, *spec.axes)
+            found = np.shape(arrays[spec.name])
+            if len(found) != len(axes):
+                raise DataError(
+                    f"{self.name}: {group}/{spec.name} should have axes "
+                    f"({', '.join(axes)}), found shape {found}"
+                )
 
 
 class Source(abc.ABC):
@@ -204,8 +217,14 @@ class Subset(Source):
 
 
 def concatenate(samples: Sequence[Sample]) -> Sample:
-    """Joins samples of one schema, keeping the fields that all of them have."""
+    """Joins samples of one schema, keeping the fields that all of them have.
+
+    Raises:
+        DataError: If they lie on different coordinates.
+    """
     first = samples[0]
+    for other in samples[1:]:
+        check_same_axes(first, other)
     groups = {
         group: {
             key: np.concatenate([getattr(s, group)[key] for s in samples])
@@ -214,4 +233,20 @@ def concatenate(samples: Sequence[Sample]) -> Sample:
         }
         for group in GROUPS
     }
-    return Sample(first.schema, name=first.name, **groups)
+    return Sample(first.schema, name=first.name, axes=first.axes, **groups)
+
+
+def check_same_axes(first: Sample, other: Sample) -> None:
+    """Refuses samples on different coordinates.
+
+    Raises:
+        DataError: If an axis is missing in one, or has other values.
+    """
+    for name in {**first.axes, **other.axes}:
+        here, there = first.axes.get(name), other.axes.get(name)
+        if here is None or there is None or not np.array_equal(here, there):
+            raise DataError(
+                f"{other.name}: expected the {name} of {first.name}, found "
+                f"{'none' if there is None else 'other values'}",
+                hint="Resample all rows to one grid first.",
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import errno
+import functools
 import json
 import os
 import re
@@ -16,7 +17,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from keras_astro.data.sample import GROUPS, Sample, Schema, Source
+from keras_astro.data.sample import (
+    GROUPS,
+    Field,
+    Sample,
+    Schema,
+    Source,
+    check_same_axes,
+)
 from keras_astro.errors import DataError, UsageError
 
 VERSION = 1
@@ -84,11 +92,14 @@ def write_store(
 
 def _write_blocks(file: h5py.File, blocks: Iterable[Sample], path: Path) -> int:
     rows = 0
+    first = None
     for block in blocks:
         _check_space(path.parent, block)
-        if not rows:
+        if first is None:
+            first = block
             file.attrs["task"] = block.schema.task
             _create(file, block)
+        check_same_axes(first, block)
         _check_layout(file, block, path)
         for group in GROUPS:
             for name, array in getattr(block, group).items():
@@ -144,9 +155,15 @@ def _create(file: h5py.File, block: Sample) -> None:
                 chunks=(CHUNK_ROWS, *array.shape[1:]),
                 dtype=h5py.string_dtype() if text else array.dtype,
             )
-            spec = fields.get(name)
-            dataset.attrs["units"] = spec.units if spec else ""
-            dataset.attrs["description"] = spec.description if spec else ""
+            _explain(dataset, fields.get(name))
+    for name, array in block.axes.items():
+        dataset = file.create_dataset(f"axes/{name}", data=array)
+        _explain(dataset, block.schema.group("axes").get(name))
+
+
+def _explain(dataset: h5py.Dataset, spec: Field | None) -> None:
+    dataset.attrs["units"] = spec.units if spec else ""
+    dataset.attrs["description"] = spec.description if spec else ""
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
@@ -195,7 +212,13 @@ class StoreSource(Source):
                 }
                 for group in GROUPS
             }
-        return Sample(self.schema, name=self.name, **groups)
+        return Sample(self.schema, name=self.name, axes=self.axes, **groups)
+
+    @functools.cached_property
+    def axes(self) -> dict[str, np.ndarray]:
+        """The coordinates that all rows share."""
+        with reading(self.path):
+            return {name: data[:] for name, data in self._file.get("axes", {}).items()}
 
     def facts(self):
         with reading(self.path):
@@ -249,6 +272,15 @@ class StoreSource(Source):
                 f"{self.path}: expected equal row counts, found {lengths}",
                 hint="The store is damaged: make or convert it again.",
             )
+
+
+def store_task(path: Path) -> str | None:
+    """The task of a store; None where the path is anything else."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return None
+    with reading(path), h5py.File(path, "r") as file:
+        found = file.attrs.get("task")
+    return None if found is None else str(found)
 
 
 def open_hdf5(path: Path) -> h5py.File:

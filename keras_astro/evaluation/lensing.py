@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from keras_astro.evaluation import figures
+from keras_astro.evaluation.lens_rows import SCORES, LensRows, score_rows
 from keras_astro.evaluation.report import Headline, Section
 from keras_astro.evaluation.shortcuts import shortcut_audit
+from keras_astro.evaluation.subject import Evaluation, Subject
 from keras_astro.evaluation.verdicts import Verdict, against_baselines
 from keras_astro.metrics import (
     Interval,
@@ -19,14 +19,7 @@ from keras_astro.metrics import (
     tpr_at_fpr_interval,
 )
 
-# Score of the table: name in metrics.json.
-SCORES = {
-    "reconstruction_mse": "auc_reconstruction",
-    "residual_max": "auc_residual_max",
-    "tangent_residual": "auc_tangent",
-    "einstein_radius_pull": "auc_einstein_radius_pull",
-    "score": "auc_combined",
-}
+TITLE = "Strong lenses: substructure"
 LABELS = {
     "reconstruction_mse": "reconstruction loss",
     "residual_max": "maximum of the residual map",
@@ -40,51 +33,13 @@ COMPARED = 0.1
 CLASSES = ("no substructure", "substructure")
 
 
-@dataclass
-class LensRows:
-    """Scored test rows of a lens model.
-
-    Args:
-        outputs: The model's table outputs by name, `(row,)` or `(row, latent)`.
-        labels: 1 with substructure, 0 without; None where the data has no labels.
-        images: Raw images, `(row, y, x, band)`.
-        targets: Known truth by name, where the data has it.
-        frames: Frames, reconstructions, anomaly maps and truth maps of the rows in
-            `shown`, for the gallery; None where the model does not give them.
-        shown: Row numbers of the gallery.
-        baselines: Scores of the baselines by name.
-        rate: The false positive rate that the threshold was set for.
-        calibration_rows: Rows behind the p-values.
-        flags: Quality flags of the rows.
-        resamples: Bootstrap resamples.
-    """
-
-    outputs: dict[str, np.ndarray]
-    labels: np.ndarray | None
-    images: np.ndarray
-    targets: dict[str, np.ndarray]
-    frames: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None] | None
-    shown: np.ndarray
-    baselines: dict[str, np.ndarray]
-    rate: float
-    calibration_rows: int
-    flags: np.ndarray
-    resamples: int = 1000
-
-    @property
-    def scores(self) -> dict[str, np.ndarray]:
-        """The scores that this model has, by name."""
-        return {name: self.outputs[name] for name in SCORES if name in self.outputs}
-
-
-@dataclass
-class Evaluation:
-    """Numbers, figures and words of a report."""
-
-    metrics: dict[str, float | Interval]
-    sections: list[Section]
-    verdicts: list[Verdict]
-    headlines: list[Headline] = field(default_factory=list)
+def examine(subject: Subject) -> Evaluation:
+    """Scores the rows and measures the scores; labels are used here alone."""
+    rows = score_rows(subject)
+    found = evaluate_lenses(rows)
+    found.outputs, found.flags = rows.outputs, rows.flags
+    found.facts["labels"] = "not used in training, tuning or thresholds"
+    return found
 
 
 def evaluate_lenses(rows: LensRows) -> Evaluation:
@@ -101,7 +56,7 @@ def evaluate_lenses(rows: LensRows) -> Evaluation:
     if not both:
         reason = "no labels" if labels is None else "one class only"
         note = Verdict("note", f"The data has {reason}: no ROC, no AUC.")
-        return Evaluation(metrics, [_scores_section(rows, None)], [note])
+        return Evaluation(TITLE, metrics, [_scores_section(rows, None)], [note])
     metrics |= _detection_metrics(rows)
     metrics |= _baseline_metrics(rows)
     sections = [
@@ -129,7 +84,7 @@ def evaluate_lenses(rows: LensRows) -> Evaluation:
     ]
     if "auc_mass_matched" in metrics:
         headlines.append(Headline("auc_mass_matched", "AUC at equal ring radius", {}))
-    return Evaluation(metrics, sections, verdicts, headlines)
+    return Evaluation(TITLE, metrics, sections, verdicts, headlines)
 
 
 def _detection_metrics(rows: LensRows) -> dict[str, float | Interval]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_astro.data.sample import Source
 from keras_astro.inference.predictor import Predictor
-from keras_astro.inference.quality import quality_flags
+from keras_astro.tasks.catalog import quality
 
 BLOCK = 512
 
@@ -19,7 +19,7 @@ def predict_source(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Scores all rows of a source; only a block of images is in memory at a time.
+    """Scores all rows of a source; only a block of them is in memory at a time.
 
     Args:
         predictor: A loaded model.
@@ -29,11 +29,11 @@ def predict_source(
     Returns:
         The `predict` signature's arrays, and the quality flags of each row.
     """
-    field = source.schema.inputs[0].name
+    quality_flags = quality(predictor.manifest["task"])
     outputs, flags, done = [], [], 0
     for block in source.blocks(BLOCK):
-        outputs.append(predictor.run("predict", {field: block.inputs[field]}))
-        flags.append(quality_flags(block.inputs[field]))
+        outputs.append(predictor.run("predict", block.inputs))
+        flags.append(quality_flags(block.inputs))
         done += len(block)
         if progress:
             progress(done, len(source))

@@ -35,7 +35,8 @@ class Predictor(abc.ABC):
 
         Args:
             signature: One of `signatures`.
-            inputs: Arrays by input name, rows first.
+            inputs: Arrays by input name, rows first; others are left alone. An input
+                that the model can do without may be missing.
             batch_size: Rows a call.
 
         Returns:
@@ -51,10 +52,11 @@ class Predictor(abc.ABC):
                 f"{', '.join(self.signatures)}"
             )
         wanted = self.manifest["signatures"][signature]["inputs"]
-        arrays = {
-            name: self._input(name, spec, inputs) for name, spec in wanted.items()
-        }
-        rows = len(next(iter(arrays.values())))
+        given = [name for name in wanted if name in inputs]
+        arrays = {name: self._input(name, wanted[name], inputs) for name in given}
+        rows = len(arrays[given[0]]) if given else 0
+        for name in set(wanted) - set(given):
+            arrays[name] = self._filled(name, wanted[name], inputs, rows)
         parts = [
             self.call(signature, {k: v[i : i + batch_size] for k, v in arrays.items()})
             for i in range(0, rows, batch_size)
@@ -66,19 +68,24 @@ class Predictor(abc.ABC):
         """Computes a signature for one batch."""
 
     def _input(self, name: str, spec: dict[str, Any], inputs: Arrays) -> np.ndarray:
-        if name not in inputs:
-            raise DataError(
-                f"{self.path}: needs the input {name}, found {list(inputs)}"
-            )
         array = np.ascontiguousarray(inputs[name], dtype=spec["dtype"])
         wanted = tuple(spec["shape"][1:])
         if array.shape[1:] != wanted or not len(array):
             raise DataError(
                 f"{self.path}: expected {name} of shape {('row', *wanted)}, found "
                 f"{array.shape}",
-                hint="Cut the images to the size the model was trained on.",
+                hint="Bring the rows to the size that the model was trained on.",
             )
         return array
+
+    def _filled(
+        self, name: str, spec: dict[str, Any], inputs: Arrays, rows: int
+    ) -> np.ndarray:
+        if spec.get("fill") is None or not rows:
+            raise DataError(
+                f"{self.path}: needs the input {name}, found {list(inputs)}"
+            )
+        return np.full((rows, *spec["shape"][1:]), spec["fill"], spec["dtype"])
 
 
 def open_predictor(path: str | Path) -> Predictor:

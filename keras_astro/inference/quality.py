@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 
-def quality_flags(images: np.ndarray) -> np.ndarray:
+def image_flags(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """Comma-separated warnings for each image; empty when there is nothing to say.
 
     `constant`: no structure at all. `saturated`: more than 1 % of the pixels at the
@@ -14,16 +16,16 @@ def quality_flags(images: np.ndarray) -> np.ndarray:
     too strongly.
 
     Args:
-        images: `(row, y, x, band)`.
+        inputs: Has `image`, `(row, y, x, band)`.
 
     Returns:
         `(row,)` of text.
 
     Example:
-        >>> quality_flags(np.ones((1, 8, 8, 1))).tolist()
+        >>> image_flags({"image": np.ones((1, 8, 8, 1))}).tolist()
         ['constant']
     """
-    grey = np.asarray(images, dtype=np.float64).mean(axis=-1)
+    grey = np.asarray(inputs["image"], dtype=np.float64).mean(axis=-1)
     rows, height, width = grey.shape
     flat = grey.reshape(rows, height * width)
     peak = flat.max(axis=1)

@@ -62,14 +62,16 @@ def predictions_table(
     columns.append(
         Column(np.asarray(flags, str), name="quality", description="Warnings")
     )
-    calibration = manifest["calibration"]
     meta = {
         "TASK": manifest["task"],
         "MODEL": manifest["model_sha256"][:16],
         "VERSION": manifest["kastro_version"],
-        "FPR": calibration["false_positive_rate"],
-        "CALROWS": calibration["n"],
     }
+    if calibration := manifest["calibration"]:
+        meta |= {
+            "FPR": calibration["false_positive_rate"],
+            "CALROWS": calibration["n"],
+        }
     return Table(columns, meta=meta)
 
 

@@ -15,6 +15,9 @@ from keras_astro.data.sample import Sample, Schema, Source
 if TYPE_CHECKING:
     import keras
 
+# One array, or several by name.
+Arrays = np.ndarray | Mapping[str, np.ndarray]
+
 
 @dataclass
 class Stage:
@@ -23,7 +26,8 @@ class Stage:
     Args:
         name: Unique in its task; names the checkpoint and the history rows.
         model: Functional model, not yet compiled. Losses added by its layers count.
-        inputs: Training rows, `(row, ...)`; an array or a memory map.
+        inputs: Training rows, `(row, ...)`; an array or a memory map, or several by
+            the names of the model's inputs.
         targets: What `loss` compares with; `inputs` when None.
         validation: `(inputs, targets)` that never move a weight.
         loss: Keras loss or its name; None when the layers add all losses.
@@ -36,15 +40,27 @@ class Stage:
 
     name: str
     model: keras.Model
-    inputs: np.ndarray
-    targets: np.ndarray | None
-    validation: tuple[np.ndarray, np.ndarray | None]
+    inputs: Arrays
+    targets: Arrays | None
+    validation: tuple[Arrays, Arrays | None]
     loss: Any
     epochs: int
     batch_size: int
     learning_rate: float
     jit: bool = False
     metrics: Sequence[Any] = ()
+
+    @property
+    def input_arrays(self) -> dict[str, np.ndarray]:
+        """The inputs by name; a single one is called `input`."""
+        if isinstance(self.inputs, Mapping):
+            return dict(self.inputs)
+        return {"input": self.inputs}
+
+    @property
+    def rows(self) -> int:
+        """Training rows."""
+        return len(next(iter(self.input_arrays.values())))
 
 
 @dataclass
@@ -110,15 +126,29 @@ class Task(abc.ABC):
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
 
-    @abc.abstractmethod
     def calibration(self, model: keras.Model) -> dict[str, float]:
-        """The threshold of the full model, and on how many rows it was set."""
+        """The threshold of the full model and on how many rows it was set, if any."""
+        return {}
 
-    @abc.abstractmethod
     def whole_range(
         self, inputs: Mapping[str, np.ndarray], *, seed: int
     ) -> dict[str, np.ndarray]:
-        """Normal rows and made-up anomalies, so that integers cover both."""
+        """Normal rows and made-up anomalies, if any, so that integers cover both."""
+        return dict(inputs)
+
+    def merit(
+        self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        """What an artefact may not lose: at most 1, larger is better.
+
+        Args:
+            targets: Known truth by name, as far as the data has it.
+            outputs: Outputs of `predict` by name.
+
+        Returns:
+            Figures of merit by name; none where they need truth that is not known.
+        """
+        return {}
 
     @abc.abstractmethod
     def objective(

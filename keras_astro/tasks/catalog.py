@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,28 @@ from keras_astro.config import RunConfig, build_config, read_yaml, set_values
 from keras_astro.errors import ConfigError, UsageError, missing_extra
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from keras_astro.data.sample import Schema
+    from keras_astro.evaluation.subject import Evaluation, Subject
     from keras_astro.tasks.base import Task
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a case's parts are found, and one line that says what it does."""
+    """Where a case's parts are found, and one line that says what it does.
+
+    Args:
+        name: Name of the task.
+        title: What a reader calls it.
+        summary: What it does, in one line.
+        config: `module:name` of its configuration class.
+        task: Of its task class.
+        schema: Of its data schema.
+        evaluation: Of the function from a `Subject` to its `Evaluation`.
+        quality: Of the function from input arrays by name to each row's quality flags;
+            its module needs no TensorFlow.
+    """
 
     name: str
     title: str
@@ -27,6 +42,8 @@ class Entry:
     config: str
     task: str
     schema: str
+    evaluation: str
+    quality: str
 
 
 CATALOG = {
@@ -37,6 +54,8 @@ CATALOG = {
         config="keras_astro.tasks.lensing_config:LensingConfig",
         task="keras_astro.tasks.lensing:LensingTask",
         schema="keras_astro.data.schemas:LENSING",
+        evaluation="keras_astro.evaluation.lensing:examine",
+        quality="keras_astro.inference.quality:image_flags",
     ),
 }
 
@@ -65,6 +84,16 @@ def config_class(name: str) -> type[RunConfig]:
 def schema(name: str) -> Schema:
     """The data schema of a task."""
     return _load(entry(name).schema)
+
+
+def quality(name: str) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
+    """The function of a task that flags rows not to be taken at face value."""
+    return _load(entry(name).quality)
+
+
+def examiner(name: str) -> Callable[[Subject], Evaluation]:
+    """The function of a task that measures a model."""
+    return _load(entry(name).evaluation)
 
 
 def get_task(name: str) -> Task:

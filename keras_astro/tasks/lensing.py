@@ -276,6 +276,15 @@ class LensingTask(Task):
         injected = injection.inject_subhalos(images, seed=seed, **STRONG)
         return {"image": np.concatenate([images, injected])}
 
+    def merit(
+        self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        """AUC of the combined score, where lenses of both classes are labelled."""
+        labels = targets.get("is_anomaly")
+        if labels is None or not 0 < np.sum(labels) < len(labels):
+            return {}
+        return {"auc": auc(labels, outputs["score"])}
+
     def objective(
         self,
         config: LensingConfig,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from keras_astro.tasks.base import Arrays
+
 
 def batches(
-    inputs: np.ndarray,
-    targets: np.ndarray | None,
+    inputs: Arrays,
+    targets: Arrays | None,
     *,
     batch_size: int,
     epochs: int,
@@ -24,7 +27,7 @@ def batches(
     TensorFlow; memory maps are read in sorted order, batch by batch.
 
     Args:
-        inputs: Training rows, `(row, ...)`.
+        inputs: Training rows, `(row, ...)`, or several arrays by name.
         targets: As `inputs`; None yields inputs alone.
         batch_size: Rows a step; the last batch of an epoch may be smaller.
         epochs: Epoch at which training ends.
@@ -34,7 +37,7 @@ def batches(
     Returns:
         The data set and its number of steps an epoch.
     """
-    rows = len(inputs)
+    rows = len(tf.nest.flatten(inputs)[0])
     steps = math.ceil(rows / batch_size)
     order = tf.data.Dataset.range(first_epoch, epochs).flat_map(
         lambda epoch: tf.data.Dataset.from_tensor_slices(
@@ -43,34 +46,28 @@ def batches(
             )
         ).batch(batch_size)
     )
-    fetch = _from_map if isinstance(inputs, np.memmap) else _from_memory
-    dataset = order.map(fetch(inputs, targets), num_parallel_calls=1)
+    given = inputs if targets is None else (inputs, targets)
+    readers = tf.nest.map_structure(_reader, given)
+    dataset = order.map(
+        lambda index: tf.nest.map_structure(lambda read: read(index), readers),
+        num_parallel_calls=1,
+    )
     return dataset.prefetch(4), steps
 
 
-def _from_memory(inputs, targets):
-    x = tf.constant(inputs)
-    if targets is None:
-        return lambda index: tf.gather(x, index)
-    y = tf.constant(targets)
-    return lambda index: (tf.gather(x, index), tf.gather(y, index))
+def _reader(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from row numbers to rows, inside TensorFlow."""
+    if not isinstance(array, np.memmap):
+        held = tf.constant(array)
+        return lambda index: tf.gather(held, index)
 
+    def rows(index):
+        ranks = np.argsort(np.argsort(index))
+        return np.asarray(array[np.sort(index)])[ranks]
 
-def _from_map(inputs, targets):
-    def read(array):
-        def rows(index):
-            ranks = np.argsort(np.argsort(index))
-            return np.asarray(array[np.sort(index)])[ranks]
+    def tensor(index):
+        out = tf.numpy_function(rows, [index], tf.as_dtype(array.dtype))
+        out.set_shape((None, *array.shape[1:]))
+        return out
 
-        def tensor(index):
-            out = tf.numpy_function(rows, [index], tf.as_dtype(array.dtype))
-            out.set_shape((None, *array.shape[1:]))
-            return out
-
-        return tensor
-
-    x = read(inputs)
-    if targets is None:
-        return x
-    y = read(targets)
-    return lambda index: (x(index), y(index))
+    return tensor

@@ -88,7 +88,7 @@ def fit_stage(
         One row an epoch: `epoch`, `loss`, `val_loss` and the named parts.
     """
     salt = zlib.crc32(stage.name.encode())
-    steps = -(-len(stage.inputs) // stage.batch_size)
+    steps = -(-stage.rows // stage.batch_size)
     compile_stage(stage, train, steps_per_epoch=steps)
     state = checkpoints.restore(stage.model) if checkpoints else None
     history = list(state["history"]) if state else []

@@ -50,9 +50,13 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _spec(task: Task, name: str, tensor) -> dict[str, Any]:
     units, description = task.terms[name]
-    return {
+    spec = {
         "shape": list(tensor.shape),
         "dtype": str(tensor.dtype),
         "units": units,
         "description": description,
     }
+    field = task.schema.group("inputs").get(name)
+    if field is not None and field.fill is not None:
+        spec["fill"] = field.fill
+    return spec

@@ -46,10 +46,11 @@ def plan(task: Task, config: RunConfig, source: Source) -> dict[str, Any]:
 
 def _stage(stage: Stage, rows: int) -> dict[str, Any]:
     steps = -(-rows // stage.batch_size)
-    row_bytes = stage.inputs[:1].nbytes
+    arrays = stage.input_arrays.values()
+    row_bytes = sum(array[:1].nbytes for array in arrays)
     return {
         "parameters": stage.model.count_params(),
-        "input": list(stage.inputs.shape[1:]),
+        "input": " ".join("x".join(map(str, array.shape[1:])) for array in arrays),
         "rows": rows,
         "epochs": stage.epochs,
         "steps": steps * stage.epochs,

@@ -1,16 +1,18 @@
 """An export whose slow steps are taken from an earlier one, to be sabotaged."""
 
+import functools
 import zipfile
 
 import numpy as np
 import pytest
 
 from keras_astro.inference.predictor import open_predictor
+from keras_astro.tasks.lensing import LensingTask
 
 
 @pytest.fixture(scope="session")
 def verified(lens_run):
-    """Test rows with their codes, their labels and what the run gives for them."""
+    """Test rows with their codes, their figures of merit, and the run's outputs."""
     sample = lens_run.parts.test.read()
     predictor = open_predictor(lens_run.run.path)
     rows = {"image": sample.inputs["image"]}
@@ -20,8 +22,8 @@ def verified(lens_run):
         for signature in predictor.signatures
         for name, value in predictor.run(signature, rows).items()
     }
-    labels = sample.targets["is_anomaly"]
-    return rows, labels, expected, predictor.manifest["parameters"]
+    merit = functools.partial(LensingTask().merit, sample.targets)
+    return rows, merit, expected, predictor.manifest["parameters"]
 
 
 @pytest.fixture(scope="session")

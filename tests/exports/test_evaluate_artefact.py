@@ -5,16 +5,20 @@ import json
 import pytest
 
 from keras_astro.evaluation.evaluate import evaluate_artefact
+from keras_astro.inference.predictor import open_predictor
 
 
 @pytest.mark.parametrize("quantize", ["none", "int8"])
 def test_artefact_is_measured(artefact, lens_run, tmp_path, monkeypatch, quantize):
-    from keras_astro.evaluation.lensing import LensRows
+    from keras_astro.evaluation.lens_rows import LensRows
 
     monkeypatch.setattr(LensRows, "resamples", 20)
     result = artefact("tflite", quantize)
     metrics = evaluate_artefact(
-        result.path, lens_run.parts.test, tmp_path / "out", story=lambda _: None
+        open_predictor(result.path),
+        lens_run.parts.test,
+        tmp_path / "out",
+        story=lambda _: None,
     )
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert found.keys() == metrics.keys()

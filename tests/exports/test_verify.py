@@ -27,7 +27,7 @@ def test_verification_holds_the_numbers(artefact, lens_run, fmt, quantize):
     assert 0.5 < found["auc_model"] <= 1
     loss = found["auc_model"] - found["auc_artefact"]
     assert found["auc_loss"] == pytest.approx(loss)
-    assert loss <= chosen.auc_loss
+    assert loss <= chosen.merit_loss
     manifest = json.loads((lens_run.run.path / "manifest.json").read_text())
     for signature, specs in manifest["signatures"].items():
         for name in specs["outputs"]:
@@ -57,13 +57,13 @@ def test_fewer_bits_take_less_room(artefact):
 
 def remeasure(verified, monkeypatch, tmp_path, change, chosen=EXACT):
     """Verifies a file whose outputs are the expected ones but for a change."""
-    rows, labels, expected, _ = verified
+    rows, merit, expected, _ = verified
     found = {name: value.copy() for name, value in expected.items()}
     change(found)
     monkeypatch.setattr(module, "reload", lambda *_: found)
     path = tmp_path / "a.tflite"
     path.write_bytes(bytes(100))
-    options = {"rows": rows, "expected": expected, "labels": labels}
+    options = {"rows": rows, "expected": expected, "merit": merit}
     return verify(path, chosen, parameters=10, **options)
 
 
@@ -86,7 +86,7 @@ def test_steps_may_jump_and_are_measured(verified, monkeypatch, tmp_path):
     assert outputs["predict/p_value"] == {"largest_difference": pytest.approx(0.25)}
     assert outputs["predict/is_anomaly"] == {
         "largest_difference": 1,
-        "changed_fraction": pytest.approx(1 / len(verified[1])),
+        "changed_fraction": pytest.approx(1 / len(verified[0]["image"])),
     }
 
 
@@ -134,23 +134,23 @@ def test_lost_auc_is_refused(verified, monkeypatch, tmp_path, refused):
         found["predict/score"] = found["predict/score"][order]
 
     wide = module.Profile("tflite", "none", 10.0, 10.0, 4, 0.002)
-    with refused(VerificationError, "AUC falls from", hint="more bits"):
+    with refused(VerificationError, "auc falls from", hint="more bits"):
         remeasure(verified, monkeypatch, tmp_path, shuffle, wide)
 
 
 def test_lost_weights_are_refused(artefact, verified, refused):
-    rows, labels, expected, parameters = verified
-    options = {"rows": rows, "expected": expected, "labels": labels}
+    rows, merit, expected, parameters = verified
+    options = {"rows": rows, "expected": expected, "merit": merit}
     path = artefact("tflite").path
     with refused(VerificationError, path, "cannot hold", "the conversion lost some"):
         verify(path, EXACT, parameters=100 * parameters, **options)
 
 
 def test_outputs_of_another_model_are_refused(artefact, verified, refused):
-    rows, labels, expected, parameters = verified
+    rows, merit, expected, parameters = verified
     other = expected | {"predict/z": expected["predict/z"][:, ::-1]}
     path = artefact("tflite").path
     with refused(VerificationError, "predict/z: differs", hint="--quantize none"):
         verify(
-            path, EXACT, rows=rows, expected=other, labels=labels, parameters=parameters
+            path, EXACT, rows=rows, expected=other, merit=merit, parameters=parameters
         )

@@ -7,6 +7,7 @@ from PIL import Image
 from keras_astro.data.readers import open_many, open_source
 from keras_astro.data.sample import MemorySource, Sample
 from keras_astro.data.schemas import LENSING
+from keras_astro.errors import DataError
 from keras_astro.inference import batch
 from keras_astro.inference.batch import predict_source
 from keras_astro.inference.predictor import Predictor, open_predictor
@@ -20,9 +21,10 @@ class Sums(Predictor):
     """Adds pixels up, and remembers how many rows each call had."""
 
     manifest = {
+        "task": "lensing",
         "signatures": {
             "predict": {"inputs": {"image": IMAGE}, "outputs": {"s": NUMBER}}
-        }
+        },
     }
 
     def __init__(self):
@@ -124,3 +126,31 @@ def test_several_sources_follow_one_another(artefact, lens_run, tmp_path):
     assert source.facts()["id"].tolist() == ["d", "e", "a", "b", "c"]
     direct = predictor.run("predict", {"image": images[[3, 4, 0, 1, 2]]})
     np.testing.assert_allclose(outputs["score"], direct["score"], rtol=1e-5)
+
+
+class Weighted(Predictor):
+    """Adds pixels up, each with its weight."""
+
+    path = "weighted"
+    manifest = {
+        "task": "lensing",
+        "signatures": {
+            "predict": {
+                "inputs": {"image": IMAGE, "ivar": IMAGE | {"fill": 2.0}},
+                "outputs": {"s": NUMBER},
+            }
+        },
+    }
+
+    def call(self, signature, inputs):
+        return {"s": (inputs["image"] * inputs["ivar"]).sum(axis=(1, 2, 3))}
+
+
+def test_a_missing_optional_input_is_filled(refused):
+    image = numbered(3).inputs["image"]
+    given = Weighted().run("predict", {"image": image, "ivar": 3 * np.ones_like(image)})
+    np.testing.assert_array_equal(given["s"], 3 * 64 * np.arange(3))
+    filled = Weighted().run("predict", {"image": image})
+    np.testing.assert_array_equal(filled["s"], 2 * 64 * np.arange(3))
+    with refused(DataError, "weighted: needs the input image", "found ['ivar']"):
+        Weighted().run("predict", {"ivar": image})

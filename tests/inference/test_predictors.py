@@ -112,10 +112,10 @@ def test_wrong_inputs_and_signatures(artefact, lens_run, images, refused, kind):
     predictor = open_predictor(path)
     with refused(ArtefactError, "no signature 'ensemble'", "decode, encode, predict"):
         predictor.run("ensemble", {"image": images})
-    with refused(DataError, "(70, 32, 64, 1)", "(64, 64, 1)"[1:], hint="Cut"):
+    with refused(DataError, "(70, 32, 64, 1)", "(64, 64, 1)"[1:], hint="Bring"):
         predictor.run("predict", {"image": images[:, :32]})
     for wrong in (images[0], images[:0], images[..., [0, 0]], np.float32(3)):
-        with refused(DataError, "expected image of shape", hint="Cut"):
+        with refused(DataError, "expected image of shape", hint="Bring"):
             predictor.run("predict", {"image": wrong})
     with refused(DataError, "needs the input image, found ['z']"):
         predictor.run("predict", {"z": images})

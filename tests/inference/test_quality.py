@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_astro.inference.quality import quality_flags
+from keras_astro.inference.quality import image_flags
 
 SIDE = 32
 
@@ -31,18 +31,18 @@ def clipped():
     ],
 )
 def test_flag_of_one_image(image, expected):
-    assert quality_flags(image[None]).tolist() == [expected]
-    assert quality_flags(image[None].astype("float32")).tolist() == [expected]
+    assert image_flags({"image": image[None]}).tolist() == [expected]
+    assert image_flags({"image": image[None].astype("float32")}).tolist() == [expected]
 
 
 def test_rows_are_judged_alone():
-    flags = quality_flags(np.stack([blob(), clipped(), blob(y=1)]))
+    flags = image_flags({"image": np.stack([blob(), clipped(), blob(y=1)])})
     assert flags.tolist() == ["", "saturated", "off_centre"]
     assert flags.dtype.kind == "U"
 
 
 def test_no_rows_have_no_flags():
-    flags = quality_flags(np.empty((0, SIDE, SIDE, 1)))
+    flags = image_flags({"image": np.empty((0, SIDE, SIDE, 1))})
     assert (flags.shape, flags.dtype.kind) == ((0,), "U")
 
 
@@ -51,6 +51,6 @@ def test_real_lenses_are_centred(slc):
     from keras_astro.data.schemas import LENSING
 
     source = open_source(slc / "validation.zip", LENSING)
-    flags = quality_flags(source.take(np.arange(0, 1000, 20)).inputs["image"])
+    flags = image_flags({"image": source.take(np.arange(0, 1000, 20)).inputs["image"]})
     assert np.mean(np.char.find(flags, "constant") >= 0) == 0
     assert np.mean(np.char.find(flags, "off_centre") >= 0) < 0.2

@@ -37,3 +37,11 @@ def test_memory_map_gives_the_rows_of_the_array(tmp_path):
     for (x1, y1), (x2, y2) in zip(expected, found, strict=True):
         np.testing.assert_array_equal(x1, x2)
         np.testing.assert_array_equal(y1, y2)
+
+
+def test_arrays_by_name_keep_their_rows_together():
+    x = {"flux": np.arange(10.0)[:, None], "ivar": 100 + np.arange(10.0)[:, None]}
+    dataset, steps = batches(x, None, batch_size=4, epochs=1, seed=3)
+    assert steps == 3
+    for batch in dataset:
+        np.testing.assert_array_equal(batch["ivar"], batch["flux"] + 100)

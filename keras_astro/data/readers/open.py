@@ -18,7 +18,14 @@ from keras_astro.data.readers.images import (
     ImageZip,
     visible,
 )
-from keras_astro.data.sample import GROUPS, Sample, Schema, Source, concatenate
+from keras_astro.data.sample import (
+    GROUPS,
+    Sample,
+    Schema,
+    Source,
+    check_same_axes,
+    concatenate,
+)
 from keras_astro.errors import DataError
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -87,7 +94,10 @@ class Joined(Source):
         self.quarantined = [
             bad for source in sources for bad in getattr(source, "quarantined", [])
         ]
-        self._shapes = self._shared([source.take([0]) for source in sources])
+        heads = [source.take([0]) for source in sources]
+        for head in heads[1:]:
+            check_same_axes(heads[0], head)
+        self._shapes = self._shared(heads)
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -128,7 +138,7 @@ class Joined(Source):
             g: {k: v for k, v in getattr(sample, g).items() if (g, k) in self._shapes}
             for g in GROUPS
         }
-        return Sample(sample.schema, name=self.name, **groups)
+        return Sample(sample.schema, name=self.name, axes=sample.axes, **groups)
 
     def facts(self):
         parts = [source.facts() for source in self.sources]
