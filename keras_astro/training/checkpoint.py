@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 
 import keras
 
 from keras_astro.errors import DataError
-from keras_astro.training.files import write_json
+from keras_astro.training.files import check_room, write_json
+
+# What HDF5 writes beside the numbers: in all, and for each variable.
+OVERHEAD_BYTES = 65536
+VARIABLE_BYTES = 2048
 
 
 class Checkpoints:
@@ -46,6 +51,7 @@ class Checkpoints:
         target = self.folder / name
         partial = self.folder / f"partial-{name}"
         try:
+            check_room(partial, _size(model))
             model.save_weights(partial)
             partial.replace(target)
         except (OSError, RuntimeError) as error:
@@ -72,6 +78,13 @@ class Checkpoints:
             model.optimizer.build(model.trainable_variables)
             model.load_weights(self.folder / state["weights"])
         return state
+
+
+def _size(model: keras.Model) -> int:
+    """Bytes that the weights and the optimiser's state take, at most."""
+    variables = [*model.variables, *model.optimizer.variables]
+    numbers = sum(math.prod(v.shape) * v.value.dtype.size for v in variables)
+    return numbers + VARIABLE_BYTES * len(variables) + OVERHEAD_BYTES
 
 
 class Recorder(keras.callbacks.Callback):

@@ -127,6 +127,18 @@ def started(base):
 
 
 @pytest.fixture(scope="session")
+def apart(started):
+    """Calls `kastro` in a process of its own and waits for its answer."""
+
+    def call(*words) -> Answer:
+        process = started(*words)
+        out, err = process.communicate()
+        return Answer(process.returncode, out, err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
 def tiny():
     """Options that make a training short; further settings may be added."""
 
