@@ -1,12 +1,22 @@
 """Examples of the layers of `keras_astro.layers` and `keras_astro.preprocessing`."""
 
 import keras
+import numpy as np
 from harness import LOSS, TRAINING_ONLY, Example
 
 from keras_astro.layers.column import Column
 from keras_astro.layers.conformal import AtMost, CombinedScore, ConformalPValue
+from keras_astro.layers.consistent import ConsistentEncoder
 from keras_astro.layers.contractive import ContractiveEncoder
+from keras_astro.layers.likelihoods import GaussianLikelihood, StudentTLikelihood
+from keras_astro.layers.masked import FillMasked
 from keras_astro.layers.noise import FeatureNoise
+from keras_astro.layers.nuisances import (
+    PixelNoise,
+    PsfBlur,
+    SubpixelShift,
+    VelocityShift,
+)
 from keras_astro.layers.pca import PrincipalComponents
 from keras_astro.layers.physics import (
     EinsteinRadiusPull,
@@ -27,6 +37,10 @@ from keras_astro.preprocessing.images import (
 IMAGE = (8, 8, 2)
 ODD_IMAGE = (7, 9, 1)
 ONE_NUMBER = {"odd_sizes": "a row is a single number"}
+ENCODER_INSIDE = {
+    check: "what is exported has the encoder inside it"
+    for check in ("saved_model", "tflite")
+}
 
 
 def positive(shape, rng):
@@ -50,10 +64,43 @@ EXAMPLES = {
         lambda shape: ContractiveEncoder(encoder(shape), 0.1, seed=1),
         (6,),
         ((1,), (5, 3, 1)),
-        exempt={
-            "saved_model": "what is exported has the encoder inside it",
-            "tflite": "what is exported has the encoder inside it",
-        },
+        exempt=ENCODER_INSIDE,
+    ),
+    "ConsistentEncoder": Example(
+        lambda shape: ConsistentEncoder(encoder(shape), [PixelNoise(0.1, seed=1)], 0.1),
+        (6,),
+        ((1,), (5, 3, 1)),
+        exempt=ENCODER_INSIDE,
+    ),
+    "PixelNoise": Example(lambda _: PixelNoise(0.1, seed=1), IMAGE, ((5,),)),
+    "SubpixelShift": Example(
+        lambda _: SubpixelShift(0.7, seed=1), IMAGE, (ODD_IMAGE, (1, 5, 1))
+    ),
+    "PsfBlur": Example(lambda _: PsfBlur(1.5, seed=1), IMAGE, (ODD_IMAGE, (1, 5, 1))),
+    "VelocityShift": Example(
+        lambda shape: VelocityShift(
+            30.0, wavelength=5000 + 0.3 * np.arange(shape[0]), seed=1
+        ),
+        (8,),
+        ((2,), (7, 3)),
+    ),
+    "FillMasked": Example(
+        lambda _: FillMasked(0.5),
+        [IMAGE, IMAGE],
+        ([(5,), (5,)],),
+        exempt={"gradient": "a weight chooses and has no slope"},
+    ),
+    "GaussianLikelihood": Example(
+        lambda _: GaussianLikelihood(0.5, learned=True, per_feature=True),
+        [(6,), (6,), (6,)],
+        ([(1,), (1,)], [ODD_IMAGE] * 3),
+        exempt=TRAINING_ONLY,
+    ),
+    "StudentTLikelihood": Example(
+        lambda _: StudentTLikelihood(3.0, learned=True),
+        [(6,), (6,), (6,)],
+        ([(1,), (1,)], [ODD_IMAGE] * 3),
+        exempt=TRAINING_ONLY,
     ),
     "FeatureNoise": Example(
         lambda shape: FeatureNoise(shape[0], 0.1), (6,), ((1,), (7,))
