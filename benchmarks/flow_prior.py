@@ -119,9 +119,8 @@ def main() -> None:
                 f"seed {seed}, {name} prior: bound {found[name]:.3f} nats", flush=True
             )
         margins.append(found["flow"] - found["normal"])
-    print(
-        f"margin of the flow: mean {np.mean(margins):+.3f}, smallest {min(margins):+.3f} nats"
-    )
+    print(f"margin of the flow: mean {np.mean(margins):+.3f} nats", end=", ")
+    print(f"smallest {min(margins):+.3f} nats")
     if options.figure:
         plot(drawn, options.figure)
 
