@@ -17,6 +17,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# TensorFlow raises this and has no public name for it.
+from tensorflow.lite.python.convert_phase import ConverterError
+
 from keras_astro.errors import VerificationError
 from keras_astro.exports.saved_model import input_signature, serving, track
 from keras_astro.inference.predictor import sha256
@@ -54,7 +57,7 @@ def convert(
         try:
             with _quiet():
                 return converter.convert()
-        except tf.lite.experimental.ConverterError as error:
+        except ConverterError as error:
             reason = str(error).strip().splitlines()[-1]
             raise VerificationError(
                 f"the model needs operations that TFLite lacks: {reason[:300]}"

@@ -15,8 +15,12 @@ PACKAGE = "keras_astro"
 MODULES = (
     "keras_astro.preprocessing.images",
     "keras_astro.layers.column",
+    "keras_astro.layers.consistent",
     "keras_astro.layers.contractive",
+    "keras_astro.layers.likelihoods",
+    "keras_astro.layers.masked",
     "keras_astro.layers.noise",
+    "keras_astro.layers.nuisances",
     "keras_astro.layers.pca",
     "keras_astro.layers.priors",
     "keras_astro.layers.sampling",

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 ROOT = Path(__file__).resolve().parents[1]
+# harness.py and examples serve tests of several folders.
+sys.path.insert(0, str(ROOT / "tests"))
 SHARED = ROOT.parent / "shared" / "data"
 
 

@@ -9,6 +9,7 @@ from keras_astro.evaluation.lens_rows import SCORES, LensRows, score_rows
 from keras_astro.evaluation.report import Headline, Section
 from keras_astro.evaluation.shortcuts import shortcut_audit
 from keras_astro.evaluation.subject import Evaluation, Subject
+from keras_astro.evaluation.variational import latent_use
 from keras_astro.evaluation.verdicts import Verdict, against_baselines
 from keras_astro.metrics import (
     Interval,
@@ -38,6 +39,10 @@ def examine(subject: Subject) -> Evaluation:
     rows = score_rows(subject)
     found = evaluate_lenses(rows)
     found.outputs, found.flags = rows.outputs, rows.flags
+    if subject.run is not None and subject.run.config.model.variational:
+        used, verdict = latent_use(rows.outputs["z"])
+        found.metrics |= used
+        found.verdicts.append(verdict)
     found.facts["labels"] = "not used in training, tuning or thresholds"
     return found
 

@@ -7,6 +7,8 @@ own layers are not used: Keras 3 does not see their weights.
 
 from __future__ import annotations
 
+import functools
+
 import keras
 from keras import ops
 
@@ -16,14 +18,14 @@ from keras_astro.registry import register
 
 
 class Prior(keras.layers.Layer):
-    """A distribution of codes.
+    """A distribution of codes, in single precision whatever the global policy is.
 
     Args:
         latent_dim: Width of the code.
     """
 
-    def __init__(self, latent_dim: int, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, latent_dim: int, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.latent_dim = latent_dim
 
     def distribution(self):
@@ -146,12 +148,13 @@ class FlowPrior(Prior):
     def _network(self, index: int) -> keras.Model:
         seed = None if self.seed is None else self.seed + index
         moved = self.latent_dim - self.kept
-        inputs = keras.Input((self.kept,), name="kept")
+        inputs = keras.Input((self.kept,), name="kept", dtype=self.compute_dtype)
+        dense = functools.partial(keras.layers.Dense, dtype=self.dtype_policy)
         first = keras.initializers.GlorotUniform(seed=seed)
         # Near the identity; at zero itself no gradient would reach the first layer.
         last = keras.initializers.RandomNormal(stddev=0.01, seed=seed)
-        x = keras.layers.Dense(self.hidden, "tanh", kernel_initializer=first)(inputs)
-        x = keras.layers.Dense(2 * moved, kernel_initializer=last)(x)
+        x = dense(self.hidden, "tanh", kernel_initializer=first)(inputs)
+        x = dense(2 * moved, kernel_initializer=last)(x)
         return keras.Model(inputs, x, name=f"coupling_{index}")
 
     def distribution(self):

@@ -108,7 +108,8 @@ class VariationalCode(DrawingLayer):
         )
 
     def call(self, inputs, training=None):
-        mean, log_variance = inputs
+        # Divergences are small differences: single precision, whatever the policy.
+        mean, log_variance = (ops.cast(x, "float32") for x in inputs)
         # An integer seed gives the same draw each time: validation must not scatter.
         noise = keras.random.normal(
             ops.shape(mean), dtype=mean.dtype, seed=self.draws if training else 0
@@ -118,7 +119,7 @@ class VariationalCode(DrawingLayer):
         self.kl.update_state(kl)
         weight = self._weight() if training else self.kl_weight
         self.add_loss(weight * floored)
-        return sample if training else mean
+        return ops.cast(sample if training else mean, self.compute_dtype)
 
     def _divergence(self, mean, log_variance, sample):
         """Mean divergence, and the same with its floor."""

@@ -6,7 +6,9 @@ import keras
 from keras import layers
 
 from keras_astro.errors import ConfigError
+from keras_astro.layers.consistent import ConsistentEncoder
 from keras_astro.layers.contractive import ContractiveEncoder
+from keras_astro.layers.masked import FillMasked
 
 
 def variational_encoder(encoder: keras.Model) -> keras.Model:
@@ -59,10 +61,44 @@ def variational_autoencoder(
     return keras.Model(inputs, outputs, name="autoencoder")
 
 
+def likelihood_autoencoder(
+    posterior: keras.layers.Layer,
+    code: keras.layers.Layer,
+    decoder: keras.Model,
+    likelihood: keras.layers.Layer,
+    *,
+    weighted: bool = False,
+) -> keras.Model:
+    """A variational autoencoder whose reconstruction term is a likelihood.
+
+    It has all its losses inside: compile it without one and fit it on `x` alone.
+
+    Args:
+        posterior: `x` to `[mean, log_variance]`, or what penalises it.
+        code: `[mean, log_variance]` to `z`, such as `VariationalCode`.
+        decoder: `z` to `x`.
+        likelihood: `[x, prediction]`, and the weight if any, to the prediction, such
+            as `GaussianLikelihood`.
+        weighted: Whether there is a second input `weight`, an inverse variance or a
+            mask. Where it is 0, posterior and likelihood see nothing of `x`.
+    """
+    shape = posterior.input_shape[1:]
+    inputs = keras.Input(shape, name="inputs")
+    if not weighted:
+        outputs = likelihood([inputs, decoder(code(posterior(inputs)))])
+        return keras.Model(inputs, outputs, name="autoencoder")
+    weight = keras.Input(shape, name="weight")
+    seen = FillMasked(name="fill_masked")([inputs, weight])
+    outputs = likelihood([inputs, decoder(code(posterior(seen))), weight])
+    return keras.Model(
+        {"inputs": inputs, "weight": weight}, outputs, name="autoencoder"
+    )
+
+
 def posterior_mean_encoder(model: keras.Model) -> keras.Model:
     """The encoder of an autoencoder without what only training needs.
 
-    Looks through a `ContractiveEncoder` and leaves out draws and log-variances, so
+    Looks through penalties on the encoder and leaves out draws and log-variances, so
     that only the layers of the plain encoder remain.
 
     Args:
@@ -72,8 +108,9 @@ def posterior_mean_encoder(model: keras.Model) -> keras.Model:
         Model `encoder`: `x` to `z`, the mean where the code is variational; it shares
         the weights of `model`.
     """
-    first = next(x for x in model.layers if not isinstance(x, layers.InputLayer))
-    if isinstance(first, ContractiveEncoder):
+    passed = (layers.InputLayer, FillMasked)
+    first = next(x for x in model.layers if not isinstance(x, passed))
+    while isinstance(first, ContractiveEncoder | ConsistentEncoder):
         first = first.encoder
     if len(first.outputs) == 1:
         return first

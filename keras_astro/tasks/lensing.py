@@ -351,6 +351,8 @@ def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Mo
         settings.latent_dim,
         settings.prior,
         kl_weight=objective.kl,
+        warmup_steps=objective.kl_warmup_steps,
+        free_bits=objective.free_bits,
         seed=config.seed,
         name="code",
     )

@@ -43,6 +43,11 @@ class Objective(Section):
     contractive_method: Literal["hutchinson", "exact", "last_layer"] = "hutchinson"
     # Weight of the Kullback-Leibler divergence of a variational run.
     kl: float = Field(1e-4, ge=0)
+    # Steps over which that weight grows from 0: a decoder that has learnt nothing yet
+    # would teach the encoder to ignore the data.
+    kl_warmup_steps: int = Field(0, ge=0)
+    # Nats a latent below which the divergence is pushed no further down.
+    free_bits: float = Field(0.0, ge=0)
 
 
 class Scores(Section):
