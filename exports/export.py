@@ -21,6 +21,7 @@ from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
 from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
 from keras_astro.exports.verify import files_of, verify, write_verification
+from keras_astro.inference.hashes import hashes_below
 from keras_astro.inference.manifest import from_run
 from keras_astro.tasks.catalog import get_task
 from keras_astro.training.run import Run
@@ -91,7 +92,6 @@ def export_run(
     expected = keras_outputs(endpoints, rows)
     manifest |= {
         "quantization": chosen.quantize,
-        "metrics": run.metrics,
         "signatures": {name: manifest["signatures"][name] for name in endpoints},
     }
     with staged(folder) as staging:
@@ -207,6 +207,7 @@ def _write(staging, endpoints, chosen: Profile, manifest, rows, name) -> Path:
     if chosen.fmt == "saved_model":
         version = staging / name / "1"
         write_saved_model(endpoints, version)
+        manifest = manifest | {"files_sha256": hashes_below(version)}
         extra = version / "assets.extra"
         extra.mkdir()
         (extra / "manifest.json").write_text(json.dumps(manifest, indent=1))

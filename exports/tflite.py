@@ -22,7 +22,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_astro.errors import VerificationError
 from keras_astro.exports.saved_model import input_signature, serving, track
-from keras_astro.inference.predictor import sha256
+from keras_astro.inference.hashes import sha256
 
 # Normal rows behind the ranges of int8; a task adds its made-up anomalies.
 CALIBRATION_ROWS = 100

@@ -31,6 +31,7 @@ VERBS = {
         "keras_astro.cli.export:export",
         "Export a verified SavedModel or TFLite.",
     ),
+    "inspect": ("keras_astro.cli.inspect:inspect", "Print a model's card."),
     "runs": ("keras_astro.cli.runs:runs", "List, show or compare runs."),
     "doctor": ("keras_astro.cli.doctor:doctor", "Check this installation."),
 }

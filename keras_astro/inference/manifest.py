@@ -10,9 +10,53 @@ from pathlib import Path
 from typing import Any
 
 from keras_astro.errors import ArtefactError
+from keras_astro.inference.hashes import sha256
 
 VERSION = 1
 NAME = "manifest.json"
+MODEL = "model.keras"
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a run folder, a SavedModel or a `.tflite` file.
+
+    The files are checked against the hashes that it holds; no model is loaded.
+
+    Raises:
+        ArtefactError: If the path is absent or none of these, or is damaged.
+    """
+    kind, place = locate(path)
+    readers = {"tflite": from_tflite, "run": from_run, "saved_model": from_saved_model}
+    return readers[kind](place)
+
+
+def locate(path: Path) -> tuple[str, Path]:
+    """What a path is (`tflite`, `run` or `saved_model`), and where its files are.
+
+    Raises:
+        ArtefactError: If it is absent or none of these.
+    """
+    if not path.exists():
+        raise ArtefactError(f"{path}: no such run or artefact")
+    if path.is_file() and path.suffix == ".tflite":
+        return "tflite", path
+    if (path / "config.yaml").is_file():
+        return "run", path
+    folder = saved_model_folder(path)
+    if folder is not None:
+        return "saved_model", folder
+    raise ArtefactError(
+        f"{path}: expected a run folder, a SavedModel or a .tflite file",
+        hint="List runs with kastro runs list; export one with kastro export.",
+    )
+
+
+def saved_model_folder(path: Path) -> Path | None:
+    """The newest version folder of a SavedModel, or None."""
+    if (path / "saved_model.pb").is_file():
+        return path
+    versions = [p for p in path.glob("*/saved_model.pb") if p.parent.name.isdigit()]
+    return max((p.parent for p in versions), key=lambda p: int(p.name), default=None)
 
 
 def from_tflite(path: Path) -> dict[str, Any]:
@@ -48,35 +92,58 @@ def from_run(path: Path) -> dict[str, Any]:
     Raises:
         ArtefactError: If the run is not finished, or its manifest is damaged.
     """
-    file = path / NAME
-    if not (path / "model.keras").is_file() or not file.is_file():
+    file, model = path / NAME, path / MODEL
+    if not model.is_file() or not file.is_file():
         raise ArtefactError(
             f"{path}: training is not finished",
             hint=f"Continue with: kastro train --resume -o {path}",
         )
     try:
-        return check(json.loads(file.read_text()), path)
+        manifest = check(json.loads(file.read_text()), path)
+        manifest["metrics"] = _metrics(path)
     except (OSError, ValueError) as error:
         raise ArtefactError(
             f"{file}: expected a manifest, found none that can be read",
             hint="Copy the run again, or train it again.",
         ) from error
+    if sha256(model) != manifest["model_sha256"]:
+        raise ArtefactError(
+            f"{model}: is not the model that {NAME} describes, its hash differs",
+            hint="The file is damaged: train or copy it again.",
+        )
+    return manifest
+
+
+def _metrics(run: Path) -> dict[str, Any]:
+    """What `evaluate` measured; nothing where it has not been called."""
+    file = run / "metrics.json"
+    return json.loads(file.read_text()) if file.is_file() else {}
 
 
 def from_saved_model(path: Path) -> dict[str, Any]:
     """The manifest in the extra assets of a SavedModel version folder.
 
     Raises:
-        ArtefactError: If there is none.
+        ArtefactError: If there is none, or a file is not the one that was exported.
     """
     file = path / "assets.extra" / NAME
     try:
-        return check(json.loads(file.read_text()), path)
-    except (OSError, ValueError) as error:
+        manifest = check(json.loads(file.read_text()), path)
+        hashes = manifest["files_sha256"]
+    except (OSError, ValueError, KeyError) as error:
         raise ArtefactError(
             f"{path}: expected assets.extra/{NAME}, found none that can be read",
             hint="Only SavedModels made by kastro export can be used here.",
         ) from error
+    for name, wanted in hashes.items():
+        part = path / name
+        if not part.is_file() or sha256(part) != wanted:
+            raise ArtefactError(
+                f"{part}: is absent or not the file that was exported: its hash "
+                "differs",
+                hint="The artefact is damaged: copy or export it again.",
+            )
+    return manifest
 
 
 def check(manifest: dict[str, Any], path: Path) -> dict[str, Any]:

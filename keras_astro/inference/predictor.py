@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_astro.errors import ArtefactError, DataError
+from keras_astro.inference.manifest import locate
 
 Arrays = dict[str, np.ndarray]
 
@@ -98,39 +98,15 @@ def open_predictor(path: str | Path) -> Predictor:
         MissingExtraError: If a run or SavedModel is given and TensorFlow is absent.
     """
     path = Path(path)
-    if not path.exists():
-        raise ArtefactError(f"{path}: no such run or artefact")
-    if path.is_file() and path.suffix == ".tflite":
+    kind, place = locate(path)
+    if kind == "tflite":
         from keras_astro.inference.tflite_backend import TflitePredictor
 
-        return TflitePredictor(path)
-    if (path / "config.yaml").is_file():
+        return TflitePredictor(place)
+    if kind == "run":
         from keras_astro.inference.keras_backend import RunPredictor
 
-        return RunPredictor(path)
-    folder = saved_model_folder(path)
-    if folder is not None:
-        from keras_astro.inference.saved_model_backend import SavedModelPredictor
+        return RunPredictor(place)
+    from keras_astro.inference.saved_model_backend import SavedModelPredictor
 
-        return SavedModelPredictor(folder)
-    raise ArtefactError(
-        f"{path}: expected a run folder, a SavedModel or a .tflite file",
-        hint="List runs with kastro runs list; export one with kastro export.",
-    )
-
-
-def saved_model_folder(path: Path) -> Path | None:
-    """The newest version folder of a SavedModel, or None."""
-    if (path / "saved_model.pb").is_file():
-        return path
-    versions = [p for p in path.glob("*/saved_model.pb") if p.parent.name.isdigit()]
-    return max((p.parent for p in versions), key=lambda p: int(p.name), default=None)
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return SavedModelPredictor(place)

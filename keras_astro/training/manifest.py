@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from keras_astro import __version__
+from keras_astro.inference.hashes import sha256
 from keras_astro.inference.manifest import VERSION
-from keras_astro.inference.predictor import sha256
 from keras_astro.tasks.base import Task
 from keras_astro.training.files import write_json
 

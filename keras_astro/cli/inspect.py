@@ -1,0 +1,29 @@
+"""kastro inspect."""
+
+from pathlib import Path
+
+import click
+
+from keras_astro.cli.options import json_option
+from keras_astro.cli.output import answer
+
+
+@click.command()
+@click.argument("artefact", type=click.Path(path_type=Path))
+@json_option
+def inspect(artefact, as_json):
+    """Print the model card of ARTEFACT, or of a run, after checking its hashes.
+
+    No model is loaded, so TensorFlow is not needed.
+
+    Example: kastro inspect lensing.tflite
+    """
+    from keras_astro.exports.card import model_card
+    from keras_astro.inference.manifest import read_manifest
+
+    manifest = read_manifest(artefact)
+    answer(
+        {"path": str(artefact), "manifest": manifest},
+        model_card(manifest),
+        as_json=as_json,
+    )
