@@ -31,6 +31,9 @@ class Model(Section):
     # Smooth lenses have 7 to 8 free dimensions; 6 are too few, above 8 matters little.
     latent_dim: int = Field(10, ge=1)
     hidden: tuple[int, ...] = (256, 128)
+    # Whether a reconstruction is the mean over those of the mirror images: costs
+    # nothing in training. Only for pca_dense with flips.
+    average_reflections: bool = True
     variational: bool = False
     prior: Literal["normal", "mixture", "flow"] = "normal"
 

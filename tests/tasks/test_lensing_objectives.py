@@ -5,9 +5,20 @@ import numpy as np
 import pytest
 
 from keras_astro.config import TrainConfig
+from keras_astro.layers.pca import PrincipalComponents
 from keras_astro.tasks.base import Stage
-from keras_astro.tasks.lensing import build_autoencoder, feature_mse, plain_encoder
-from keras_astro.tasks.lensing_config import LensingConfig, Model, Objective
+from keras_astro.tasks.lensing import (
+    build_autoencoder,
+    feature_mse,
+    mirror_layers,
+    plain_encoder,
+)
+from keras_astro.tasks.lensing_config import (
+    LensingConfig,
+    Model,
+    Objective,
+    Preprocessing,
+)
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.fit import fit_stage
 
@@ -100,6 +111,24 @@ def test_total_is_the_error_plus_the_weighted_parts():
     found = model.evaluate(x, x, verbose=0, return_dict=True)
     parts = feature_mse(model, x).mean() + 0.1 * found["contractive"]
     assert found["loss"] == pytest.approx(parts + 0.03 * found["kl"], rel=1e-5)
+
+
+def test_mirror_images_are_averaged_where_they_were_trained_on():
+    components = PrincipalComponents(3, (4, 4, 1))
+    components.build(None)
+    layers = mirror_layers(LensingConfig(), components)
+    assert [layer.name for layer in layers] == [
+        "reflect_y",
+        "reflect_x",
+        "reflect_both",
+    ]
+    assert not any(layer.trainable_weights for layer in layers)
+    for without in (
+        LensingConfig(model=Model(average_reflections=False)),
+        LensingConfig(preprocessing=Preprocessing(flips=False)),
+        LensingConfig(model=Model(kind="conv")),
+    ):
+        assert mirror_layers(without, components) == ()
 
 
 class StopAt(keras.callbacks.Callback):
