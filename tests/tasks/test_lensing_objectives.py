@@ -132,18 +132,27 @@ def test_mirror_images_are_averaged_where_they_were_trained_on():
 
 
 class StopAt(keras.callbacks.Callback):
+    """Interrupts after the first steps of the third epoch."""
+
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 2:
             raise KeyboardInterrupt
 
 
-def test_interrupted_and_resumed_equals_uninterrupted(tmp_path):
+@pytest.mark.parametrize("seconds", [0, 1000])
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, seconds):
     settings = config("pca_dense", 0.1, True, kl=0.03)
     whole = fit_stage(stage(settings, 4), SETTINGS, seed=0)
     checkpoints = Checkpoints(tmp_path, "autoencoder")
     options = {"seed": 0, "checkpoints": checkpoints}
+    # One step a call, so that the interrupt falls inside an epoch.
+    train = TrainConfig(checkpoint_seconds=seconds, steps_per_execution=1)
     with pytest.raises(KeyboardInterrupt):
-        fit_stage(stage(settings, 4), SETTINGS, callbacks=[StopAt()], **options)
+        fit_stage(stage(settings, 4), train, callbacks=[StopAt()], **options)
+    assert checkpoints.state["epoch"] == 2
     resumed = fit_stage(stage(settings, 4), SETTINGS, **options)
     assert [r["loss"] for r in resumed] == pytest.approx(
         [r["loss"] for r in whole], rel=1e-5
