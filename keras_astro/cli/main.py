@@ -97,6 +97,8 @@ def main() -> None:
     except KeyboardInterrupt:
         _interrupted()
     except click.ClickException as error:
+        if "--json" in sys.argv:
+            _as_json(error.format_message(), None, error.exit_code)
         error.show()
         sys.exit(error.exit_code)
     except Exception as error:
@@ -129,11 +131,14 @@ def _known(error: Exception):
 def _explain(error) -> None:
     hint = getattr(error, "hint", None)
     if "--json" in sys.argv:
-        answer = {"error": str(error), "hint": hint, "exit_code": error.exit_code}
-        print(json.dumps(answer))
+        _as_json(str(error), hint, error.exit_code)
     print(f"kastro: {error}", file=sys.stderr)
     if hint:
         print(f"  {hint}", file=sys.stderr)
+
+
+def _as_json(error: str, hint: str | None, exit_code: int) -> None:
+    print(json.dumps({"error": error, "hint": hint, "exit_code": exit_code}))
 
 
 def _interrupted() -> None:

@@ -75,6 +75,8 @@ def train(
 
     Example: kastro train lensing --data lenses.zip -o runs/mine
     """
+    if tuned:
+        _check_task(task_or_config, tuned)
     config = resolve(
         str(tuned / "best.yaml") if tuned else task_or_config,
         overrides,
@@ -96,6 +98,7 @@ def train(
 
     task = get_task(config.task)
     target = run_folder(folder, f"{config.task}-train", resume=resume)
+    Run.check_place(target, resume=resume, overwrite=overwrite)
     source = open_rows(task, config, story=story, progress=RowProgress("simulating"))
     run = Run.create(target, config, resume=resume, overwrite=overwrite)
     story(f"training into {run.path}")
@@ -106,6 +109,18 @@ def train(
         progress.close()
     content, text = measured(run)
     answer(content, text, as_json=as_json)
+
+
+def _check_task(task, tuned):
+    from keras_astro.errors import UsageError
+    from keras_astro.tasks.catalog import load_config
+
+    found = load_config(str(tuned / "best.yaml")).task
+    if task != found:
+        raise UsageError(
+            f"--from {tuned} is a search for {found}, not for {task}",
+            hint=f"Call: kastro train {found} --from {tuned}",
+        )
 
 
 def _show(config, as_json):

@@ -72,6 +72,7 @@ def tune(
 
     task = get_task(config.task)
     target = run_folder(folder, f"{config.task}-tune", resume=resume)
+    Run.check_place(target, resume=resume, overwrite=overwrite)
     source = open_rows(task, config, story=story, progress=RowProgress("simulating"))
     story(f"tuning into {target}")
     epochs = EpochProgress()

@@ -57,6 +57,22 @@ class PrincipalComponents(keras.layers.Layer):
         self.basis.assign(basis)
         self.scale.assign(scale)
 
+    def reflection(self, axes: tuple[int, ...]) -> np.ndarray:
+        """Matrix from coefficients to those of the frame mirrored along `axes`.
+
+        Exact where the training rows held all mirror images: the basis then spans
+        them too and their mean is its own mirror image.
+
+        Args:
+            axes: Of one row, e.g. `(0,)` for y or `(0, 1)` for both.
+
+        Returns:
+            Symmetric, `(components, components)`.
+        """
+        basis = np.asarray(self.basis)
+        mirrored = np.flip(basis.reshape(-1, *self.frame_shape), [a + 1 for a in axes])
+        return basis @ mirrored.reshape(basis.shape).T
+
     def call(self, inputs, inverse=False):
         if inverse:
             flat = ops.matmul(inputs * self.scale, self.basis) + self.mean

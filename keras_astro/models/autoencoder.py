@@ -109,6 +109,31 @@ def chain(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
     return keras.Model(inputs, decoder(encoder(inputs)), name="autoencoder")
 
 
+def reconstruct(encoder, decoder, features, reflections=()):
+    """Code and reconstruction of features; the latter averaged over mirror images.
+
+    Each mirror image is reconstructed and reflected back, so that the mean has less of
+    the fit's variance and mirror images have mirrored reconstructions.
+
+    Args:
+        encoder: Features to `z`.
+        decoder: `z` to features.
+        features: `(batch, ...)`.
+        reflections: Layers from features to those of a mirror image; each is its own
+            inverse.
+
+    Returns:
+        `z` of the features as they are, and their reconstruction.
+    """
+    z = encoder(features)
+    views = [decoder(z)]
+    for reflect in reflections:
+        views.append(reflect(decoder(encoder(reflect(features)))))
+    if len(views) == 1:
+        return z, views[0]
+    return z, layers.Average(name="mean_of_reflections")(views)
+
+
 def parameter_head(
     features: int, parameters: int, *, hidden: Sequence[int] = (512, 512, 256)
 ) -> keras.Model:

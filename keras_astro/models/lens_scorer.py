@@ -12,6 +12,7 @@ from keras_astro.layers.pca import PrincipalComponents
 from keras_astro.layers.physics import EinsteinRadiusPull, GaussianParameters
 from keras_astro.layers.residual import AnomalyMap, MapMaximum, MeanSquaredResidual
 from keras_astro.layers.tangent import TangentResidual
+from keras_astro.models.autoencoder import reconstruct
 from keras_astro.preprocessing.images import (
     AsinhStretch,
     CenterCrop,
@@ -55,6 +56,7 @@ class ScorerParts:
         decoder: `z` to features.
         on_frames: Whether the autoencoder works on frames instead of coefficients.
         tangent: Tangent residual of coefficients.
+        reflections: Layers from features to those of a mirror image.
         lens_parameters: What the head predicts, theta_E first.
         lens_components: Frame to the head's coefficients; None without physics.
         head: Those coefficients to raw lens parameters; None without physics.
@@ -66,6 +68,7 @@ class ScorerParts:
     decoder: keras.Model
     on_frames: bool
     tangent: TangentResidual
+    reflections: tuple[keras.layers.Layer, ...]
     lens_parameters: tuple[str, ...]
     lens_components: PrincipalComponents | None
     head: keras.Model | None
@@ -93,8 +96,7 @@ def lens_scorer(
     frame = parts.stem(image)
     coefficients = parts.components(frame)
     features = frame if parts.on_frames else coefficients
-    z = parts.encoder(features)
-    decoded = parts.decoder(z)
+    z, decoded = reconstruct(parts.encoder, parts.decoder, features, parts.reflections)
     reconstruction = (
         decoded if parts.on_frames else parts.components(decoded, inverse=True)
     )

@@ -239,6 +239,7 @@ class LensingTask(Task):
                 decoder=fitted.get_layer("decoder"),
                 on_frames=config.model.kind == "conv",
                 tangent=tangent,
+                reflections=mirror_layers(config, prepared.components),
                 lens_parameters=lenses.names if lenses else (),
                 lens_components=lenses and lenses.components,
                 head=lenses and models["physics"].get_layer("parameter_head"),
@@ -292,7 +293,7 @@ class LensingTask(Task):
         models: Mapping[str, keras.Model],
     ) -> dict[str, float]:
         """Held-out reconstruction, and detection of injected subhalos; no labels."""
-        model = models["autoencoder"]
+        model = scoring_autoencoder(config, prepared, models["autoencoder"])
         normal = feature_mse(model, prepared.validation)
         injected = feature_mse(model, prepared.injected)
         labels = np.repeat([0, 1], [len(normal), len(injected)])
@@ -357,6 +358,43 @@ def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Mo
         name="code",
     )
     return variational.variational_autoencoder(encoder, code, decoder)
+
+
+def mirror_layers(
+    config: LensingConfig, components: PrincipalComponents
+) -> tuple[keras.layers.Layer, ...]:
+    """Layers from coefficients to those of the three mirror images, where averaged.
+
+    They are averaged over where the autoencoder has trained on mirror images too.
+    """
+    settings = config.model
+    wanted = settings.average_reflections and config.preprocessing.flips
+    if not wanted or settings.kind == "conv":
+        return ()
+    found = []
+    for name, axes in (("y", (0,)), ("x", (1,)), ("both", (0, 1))):
+        matrix = components.reflection(axes)
+        layer = keras.layers.Dense(
+            len(matrix), use_bias=False, trainable=False, name=f"reflect_{name}"
+        )
+        layer.build((None, len(matrix)))
+        layer.set_weights([matrix])
+        found.append(layer)
+    return tuple(found)
+
+
+def scoring_autoencoder(
+    config: LensingConfig, prepared: Prepared, fitted: keras.Model
+) -> keras.Model:
+    """Features to their reconstruction as the full model scores it."""
+    features = keras.Input(fitted.input_shape[1:], name="features")
+    _, decoded = autoencoder.reconstruct(
+        plain_encoder(fitted),
+        fitted.get_layer("decoder"),
+        features,
+        mirror_layers(config, prepared.components),
+    )
+    return keras.Model(features, decoded, name="scoring_autoencoder")
 
 
 def plain_encoder(model: keras.Model) -> keras.Model:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import keras
+from keras import ops
 
 from keras_astro.errors import DataError
 from keras_astro.training.files import check_room, write_json
@@ -104,6 +105,7 @@ class Recorder(keras.callbacks.Callback):
         self.checkpoints = checkpoints
         self.seconds = seconds
         self.last = time.monotonic()
+        self.kept: list = []
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1} | {k: float(v) for k, v in (logs or {}).items()}
@@ -113,3 +115,23 @@ class Recorder(keras.callbacks.Callback):
                 self.model, epoch=epoch + 1, history=self.history, done=False
             )
             self.last = time.monotonic()
+            self.kept = []
+        elif self.checkpoints:
+            self.kept = [ops.convert_to_numpy(v.value) for v in self._variables()]
+
+    def save_last(self) -> None:
+        """Saves the last whole epoch, where it is not saved yet, after an interrupt.
+
+        The steps of the epoch that was cut off are undone: a resumed run then takes
+        the steps that an uninterrupted one takes.
+        """
+        if not self.kept:
+            return
+        for variable, value in zip(self._variables(), self.kept, strict=True):
+            variable.assign(value)
+        self.checkpoints.save(
+            self.model, epoch=len(self.history), history=self.history, done=False
+        )
+
+    def _variables(self) -> list:
+        return [*self.model.variables, *self.model.optimizer.variables]

@@ -107,16 +107,20 @@ def fit_stage(
     hooks = [recorder, *callbacks]
     if progress:
         hooks.append(Report(stage, progress))
-    stage.model.fit(
-        dataset,
-        epochs=stage.epochs,
-        initial_epoch=first,
-        steps_per_epoch=steps,
-        validation_data=_validation(stage),
-        callbacks=hooks,
-        shuffle=False,
-        verbose=0,
-    )
+    try:
+        stage.model.fit(
+            dataset,
+            epochs=stage.epochs,
+            initial_epoch=first,
+            steps_per_epoch=steps,
+            validation_data=_validation(stage),
+            callbacks=hooks,
+            shuffle=False,
+            verbose=0,
+        )
+    except KeyboardInterrupt:
+        recorder.save_last()
+        raise
     if checkpoints:
         checkpoints.save(stage.model, epoch=stage.epochs, history=history, done=True)
     return history

@@ -52,21 +52,11 @@ class Run:
             DataError: If the folder cannot be written.
         """
         run = cls(Path(path))
-        if run.path.exists() and not run.path.is_dir():
-            raise UsageError(f"{path} is a file", hint="Choose another folder with -o.")
-        if run.path.exists() and any(run.path.iterdir()):
-            if overwrite:
-                run._refuse_foreign()
-                shutil.rmtree(run.path)
-            elif resume:
+        if cls.check_place(path, resume=resume, overwrite=overwrite):
+            if not overwrite:
                 run._check_same(config)
                 return run
-            else:
-                raise UsageError(
-                    f"{path} exists already",
-                    hint="Continue it with --resume, replace it with --overwrite, "
-                    "or choose another folder with -o.",
-                )
+            shutil.rmtree(run.path)
         try:
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -74,6 +64,33 @@ class Run:
         write_text(run.path / "config.yaml", config.to_yaml())
         write_json(run.path / "env.json", environment())
         return run
+
+    @classmethod
+    def check_place(
+        cls, path: Path, *, resume: bool = False, overwrite: bool = False
+    ) -> bool:
+        """Whether something is there that `create` would resume or replace.
+
+        Touches nothing, so that a refusal need not wait for data.
+
+        Raises:
+            UsageError: If the folder exists and neither `resume` nor `overwrite`, or
+                is none that this package made.
+        """
+        run = cls(Path(path))
+        if run.path.exists() and not run.path.is_dir():
+            raise UsageError(f"{path} is a file", hint="Choose another folder with -o.")
+        if not run.path.exists() or not any(run.path.iterdir()):
+            return False
+        if overwrite:
+            run._refuse_foreign()
+        elif not resume:
+            raise UsageError(
+                f"{path} exists already",
+                hint="Continue it with --resume, replace it with --overwrite, "
+                "or choose another folder with -o.",
+            )
+        return True
 
     @classmethod
     def open(cls, path: Path) -> Run:

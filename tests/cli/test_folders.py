@@ -23,6 +23,12 @@ def test_an_existing_run_is_refused(kastro, command, trained):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
+@pytest.mark.parametrize("verb", ["train", "tune"])
+def test_an_existing_run_is_refused_before_data_are_opened(kastro, trained, verb):
+    words = [verb, "lensing", "--data", "absent.h5", "-o", trained[0]]
+    kastro(*words).refused(2, "exists already")
+
+
 def test_resume_needs_the_same_settings(kastro, command, trained):
     words = [*command, "-o", trained[0], "--resume", "--set", "seed=1"]
     kastro(*words).refused(5, "other settings")

@@ -69,6 +69,13 @@ def test_predict(kastro, trained, store, tmp_path):
     assert found["quarantined"] == []
 
 
+def test_usage_errors_are_objects_too(kastro):
+    answer = kastro("train", "lensing", "--seed", "-1", "--json")
+    assert answer.code == 2
+    assert answer.json["exit_code"] == 2
+    assert "--seed" in answer.json["error"]
+
+
 def test_dry_run(kastro, store, tiny):
     words = "train", "lensing", "--data", store, *tiny(), "--dry-run", "--json"
     found = kastro(*words).done().json

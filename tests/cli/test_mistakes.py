@@ -166,3 +166,9 @@ def test_export_without_any_run(kastro, tmp_path):
 def test_table_of_unknown_format(kastro, store, trained, tmp_path):
     words = "predict", trained[0], store, "-o", tmp_path / "a.xlsx"
     kastro(*words).refused(2, ".ecsv")
+
+
+def test_a_search_of_another_task_is_refused(kastro, tmp_path):
+    (tmp_path / "best.yaml").write_text("task: lensing\n")
+    answer = kastro("train", "spectra", "--from", tmp_path)
+    answer.refused(2, "is a search for lensing, not for spectra")

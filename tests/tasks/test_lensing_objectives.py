@@ -5,9 +5,20 @@ import numpy as np
 import pytest
 
 from keras_astro.config import TrainConfig
+from keras_astro.layers.pca import PrincipalComponents
 from keras_astro.tasks.base import Stage
-from keras_astro.tasks.lensing import build_autoencoder, feature_mse, plain_encoder
-from keras_astro.tasks.lensing_config import LensingConfig, Model, Objective
+from keras_astro.tasks.lensing import (
+    build_autoencoder,
+    feature_mse,
+    mirror_layers,
+    plain_encoder,
+)
+from keras_astro.tasks.lensing_config import (
+    LensingConfig,
+    Model,
+    Objective,
+    Preprocessing,
+)
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.fit import fit_stage
 
@@ -102,19 +113,46 @@ def test_total_is_the_error_plus_the_weighted_parts():
     assert found["loss"] == pytest.approx(parts + 0.03 * found["kl"], rel=1e-5)
 
 
+def test_mirror_images_are_averaged_where_they_were_trained_on():
+    components = PrincipalComponents(3, (4, 4, 1))
+    components.build(None)
+    layers = mirror_layers(LensingConfig(), components)
+    assert [layer.name for layer in layers] == [
+        "reflect_y",
+        "reflect_x",
+        "reflect_both",
+    ]
+    assert not any(layer.trainable_weights for layer in layers)
+    for without in (
+        LensingConfig(model=Model(average_reflections=False)),
+        LensingConfig(preprocessing=Preprocessing(flips=False)),
+        LensingConfig(model=Model(kind="conv")),
+    ):
+        assert mirror_layers(without, components) == ()
+
+
 class StopAt(keras.callbacks.Callback):
+    """Interrupts after the first steps of the third epoch."""
+
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 2:
             raise KeyboardInterrupt
 
 
-def test_interrupted_and_resumed_equals_uninterrupted(tmp_path):
+@pytest.mark.parametrize("seconds", [0, 1000])
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, seconds):
     settings = config("pca_dense", 0.1, True, kl=0.03)
     whole = fit_stage(stage(settings, 4), SETTINGS, seed=0)
     checkpoints = Checkpoints(tmp_path, "autoencoder")
     options = {"seed": 0, "checkpoints": checkpoints}
+    # One step a call, so that the interrupt falls inside an epoch.
+    train = TrainConfig(checkpoint_seconds=seconds, steps_per_execution=1)
     with pytest.raises(KeyboardInterrupt):
-        fit_stage(stage(settings, 4), SETTINGS, callbacks=[StopAt()], **options)
+        fit_stage(stage(settings, 4), train, callbacks=[StopAt()], **options)
+    assert checkpoints.state["epoch"] == 2
     resumed = fit_stage(stage(settings, 4), SETTINGS, **options)
     assert [r["loss"] for r in resumed] == pytest.approx(
         [r["loss"] for r in whole], rel=1e-5
