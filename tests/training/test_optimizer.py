@@ -22,7 +22,7 @@ def schedule():
 
 
 def updated(cls, *, jit=False, dtype="float32", shapes=((7, 5), (5,), ()), **options):
-    """Three variables, then the optimiser's, after some steps on gradients of all sizes."""
+    """Three variables, then the optimiser's, after gradients of all sizes."""
     rng = np.random.default_rng(0)
     optimizer = cls(schedule(), **options)
     weights = [keras.Variable(rng.normal(size=s), dtype=dtype) for s in shapes]
