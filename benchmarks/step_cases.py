@@ -22,7 +22,7 @@ PIXELS = 3501
 WIDTHS = (1024, 256, 64)
 LATENTS = 32
 # Chosen for 0.77 M parameters, most of them on both sides of the code.
-FRAME, FILTERS, CONV_LATENTS = (64, 64, 1), (32, 64, 128), 26
+FRAME, FILTERS, CONV_LATENTS = (64, 64, 1), (16, 32, 64), 83
 STAMP, FEATURES, CLASSES = (21, 21, 3), 12, 5
 
 
