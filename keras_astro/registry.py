@@ -28,6 +28,7 @@ MODULES = (
     "keras_astro.layers.residual",
     "keras_astro.layers.conformal",
     "keras_astro.layers.physics",
+    "keras_astro.training.optimizer",
 )
 
 _CLASSES: dict[str, type] = {}

@@ -15,6 +15,7 @@ from keras_astro.errors import ConfigError
 from keras_astro.tasks.base import Stage
 from keras_astro.training.batches import batches
 from keras_astro.training.checkpoint import Checkpoints, Recorder
+from keras_astro.training.optimizer import FusedAdam
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 
@@ -44,7 +45,7 @@ def compile_stage(stage: Stage, train: TrainConfig, *, steps_per_epoch: int) -> 
         stage.learning_rate, stage.epochs * steps_per_epoch, alpha=1e-3
     )
     stage.model.compile(
-        optimizer=keras.optimizers.Adam(schedule, clipnorm=train.clip_norm),
+        optimizer=FusedAdam(schedule, clipnorm=train.clip_norm),
         loss=stage.loss,
         metrics=list(stage.metrics),
         jit_compile=jit,
