@@ -9,8 +9,17 @@ import harness
 import keras
 import numpy as np
 import pytest
+from scipy import stats
 
 from keras_astro import registry
+from keras_astro.layers.physics import GaussianNegativeLogLikelihood
+from keras_astro.models.autoencoder import (
+    chain,
+    conv_decoder,
+    conv_encoder,
+    dense_decoder,
+    dense_encoder,
+)
 
 CLASSES = {
     name: cls
@@ -205,3 +214,50 @@ class Broken(keras.layers.Layer):
 def test_a_broken_layer_is_caught(check, words):
     with pytest.raises(AssertionError, match=words):
         harness.CHECKS[check](harness.Example(lambda _: Broken(), (4,)))
+
+
+def autoencoder(kind):
+    keras.utils.set_random_seed(0)
+    if kind == "dense":
+        parts = dense_encoder(7, 2, hidden=(5,)), dense_decoder(2, 7, hidden=(5,))
+        return chain(*parts), (7,)
+    shape = (8, 12, 1)
+    parts = (
+        conv_encoder(shape, 2, filters=(2, 3)),
+        conv_decoder(2, shape, filters=(2, 3)),
+    )
+    return chain(*parts), shape
+
+
+@pytest.mark.parametrize("kind", ["dense", "conv"])
+def test_autoencoders(kind, tmp_path):
+    model, shape = autoencoder(kind)
+    x = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
+    harness.check_model(model, x)
+    inputs = keras.Input(shape, name="x")
+    named = keras.Model({"x": inputs}, {"y": model(inputs)}, name="named")
+    harness.check_export({"named": named}, {"named": {"x": x}}, tmp_path)
+
+
+def gaussian(y_true, y_pred):
+    mean, raw = np.split(y_pred, 2, axis=1)
+    sd = np.exp(6 * np.tanh(raw / 12))
+    each = -stats.norm.logpdf(y_true, mean, sd) - 0.5 * np.log(2 * np.pi)
+    return each.mean(axis=1)
+
+
+def test_a_loss_against_scipy_and_a_wrong_one():
+    rng = np.random.default_rng(0)
+    y_true, y_pred = rng.normal(size=(5, 3)), rng.normal(size=(5, 6))
+    loss = GaussianNegativeLogLikelihood()
+    harness.check_loss_against(loss, gaussian, y_true, y_pred)
+    with pytest.raises(AssertionError):
+        harness.check_loss_against(
+            loss, lambda *pair: 1.01 * gaussian(*pair), y_true, y_pred
+        )
+
+
+def test_an_export_that_differs_is_caught():
+    assert "differs by up to 1" in harness.difference({"a": [1.0]}, {"a": [2.0]})
+    assert "shape" in harness.difference({"a": [[1.0]]}, {"a": [1.0]})
+    assert "no output b" in harness.difference({"a": 1.0}, {"b": 1.0})

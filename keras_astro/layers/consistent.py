@@ -146,7 +146,7 @@ def relative_distance(code, moved):
         moved: The same rows after a change.
 
     Returns:
-        A number; 0 where all rows have one code, as in a batch of one.
+        A number; 1 where all rows have one code, which tells no objects apart.
 
     Example:
         >>> code = ops.convert_to_tensor([[0.0], [2.0]])
@@ -159,4 +159,4 @@ def relative_distance(code, moved):
     known = spread > 0
     # Both branches of a choice are differentiated: neither may divide by zero.
     quotient = distance / ops.where(known, spread, ops.ones_like(spread))
-    return ops.where(known, quotient, ops.zeros_like(quotient))
+    return ops.where(known, quotient, ops.ones_like(quotient))

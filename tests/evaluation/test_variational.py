@@ -1,11 +1,16 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 from scipy import stats
 
+from keras_astro.evaluation import lensing
+from keras_astro.evaluation.subject import Evaluation, Subject
 from keras_astro.evaluation.variational import importance_weighted_bound, latent_use
 from keras_astro.layers.likelihoods import GaussianLikelihood
 from keras_astro.layers.priors import MixturePrior, StandardNormalPrior
+from keras_astro.tasks.lensing_config import LensingConfig, Model
 
 WIDTH, SD = 3, 0.5
 
@@ -94,6 +99,23 @@ def test_batches_cover_all_rows_and_a_seed_repeats():
     found = [bound(parts, x, 3, batch_size=10, seed=4) for _ in range(2)]
     assert found[0].shape == (23,)
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("variational", [True, False])
+def test_report_of_a_variational_run_tells_of_its_latents(monkeypatch, variational):
+    rows = SimpleNamespace(outputs={"z": np.zeros((20, 4))}, flags=None)
+    monkeypatch.setattr(lensing, "score_rows", lambda _: rows)
+    monkeypatch.setattr(
+        lensing, "evaluate_lenses", lambda _: Evaluation("lenses", {}, [], [])
+    )
+    config = LensingConfig(model=Model(variational=variational))
+    run = SimpleNamespace(config=config)
+    found = lensing.examine(Subject(None, None, print, run))
+    told = {"active_units": 0.0, "latent_dim": 4.0} if variational else {}
+    assert found.metrics == told
+    assert [v.kind for v in found.verdicts] == (["fail"] if variational else [])
+    # An artefact does not say how it was trained.
+    assert lensing.examine(Subject(None, None, print)).metrics == {}
 
 
 def test_collapse_is_said_in_words():

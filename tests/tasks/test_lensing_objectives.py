@@ -157,3 +157,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, seconds):
     assert [r["loss"] for r in resumed] == pytest.approx(
         [r["loss"] for r in whole], rel=1e-5
     )
+
+
+def test_settings_reach_the_variational_code():
+    settings = config(variational=True, kl=0.5, kl_warmup_steps=7, free_bits=0.1)
+    code = build_autoencoder(settings, (10,)).get_layer("code")
+    assert (code.kl_weight, code.warmup_steps, code.free_bits) == (0.5, 7, 0.1)
