@@ -21,13 +21,21 @@ MODULES = (
     "keras_astro.layers.masked",
     "keras_astro.layers.noise",
     "keras_astro.layers.nuisances",
+    "keras_astro.layers.ensemble_moments",
+    "keras_astro.layers.interpolation",
     "keras_astro.layers.pca",
+    "keras_astro.layers.pooling",
+    "keras_astro.layers.predictive",
+    "keras_astro.layers.pretraining",
     "keras_astro.layers.priors",
     "keras_astro.layers.sampling",
     "keras_astro.layers.tangent",
+    "keras_astro.layers.temperature",
     "keras_astro.layers.residual",
     "keras_astro.layers.conformal",
     "keras_astro.layers.physics",
+    "keras_astro.losses.predictive",
+    "keras_astro.training.layerwise",
 )
 
 _CLASSES: dict[str, type] = {}
