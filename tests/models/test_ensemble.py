@@ -3,7 +3,6 @@ import numpy as np
 
 from keras_astro.errors import ConfigError
 from keras_astro.inference.distributions import Predictive, gaussian
-from keras_astro.layers.physics import GaussianNegativeLogLikelihood
 from keras_astro.layers.predictive import PredictiveMoments
 from keras_astro.models.classifier import class_head, with_probabilities
 from keras_astro.models.ensemble import classification_ensemble, regression_ensemble
@@ -73,23 +72,3 @@ def test_members_that_do_not_match_are_refused(refused):
         regression_ensemble(two[:1])
     with refused(ConfigError, "(mean, sd)", hint="PredictiveMoments"):
         regression_ensemble([class_head(4, 3), class_head(4, 3)])
-
-
-def test_members_disagree_where_no_rows_were():
-    rng = np.random.default_rng(0)
-    x = np.concatenate([rng.uniform(-2, -1, 300), rng.uniform(1, 2, 300)])[:, None]
-    y = x**3 + rng.normal(0, 0.3, x.shape)
-    found = []
-    for seed in range(3):
-        keras.utils.set_random_seed(seed)
-        head = parameter_head(1, 1, hidden=(32,))
-        outputs = PredictiveMoments("gaussian", 1)(head.output)
-        member = keras.Model(head.input, outputs)
-        head.compile(keras.optimizers.Adam(0.03), GaussianNegativeLogLikelihood())
-        head.fit(x, y, epochs=100, batch_size=600, verbose=0)
-        found.append(member)
-    ensemble = regression_ensemble(found)
-    seen = np.asarray(ensemble(x)["disagreement"]).mean()
-    between = np.asarray(ensemble(np.linspace(-0.5, 0.5, 21)[:, None])["disagreement"])
-    beyond = np.asarray(ensemble(np.linspace(3, 4, 21)[:, None])["disagreement"])
-    assert min(between.mean(), beyond.mean()) > 3 * seen

@@ -44,8 +44,11 @@ def pit_histogram(pit: Mapping[str, np.ndarray], *, bins: int = 20) -> Figure:
         squeeze=False,
         sharey=True,
     )
-    for panel, (name, values) in zip(axes.flat, pit.items(), strict=False):
+    tallest = max(
         _panel(panel, name, vector(name, values), bins)
+        for panel, (name, values) in zip(axes.flat, pit.items(), strict=False)
+    )
+    axes.flat[0].set_ylim(0, 1.05 * tallest)
     for panel in axes[:, 0]:
         panel.set_ylabel("Density")
     for panel in axes.flat[len(pit) :]:
@@ -55,7 +58,8 @@ def pit_histogram(pit: Mapping[str, np.ndarray], *, bins: int = 20) -> Figure:
     return figure
 
 
-def _panel(axes, name: str, values: np.ndarray, bins: int) -> None:
+def _panel(axes, name: str, values: np.ndarray, bins: int) -> float:
+    """Draws one parameter; returns the height it needs."""
     if values.min() < 0.0 or values.max() > 1.0:
         raise DataError(
             f"PIT of {name}: expected values in [0, 1], received"
@@ -77,7 +81,6 @@ def _panel(axes, name: str, values: np.ndarray, bins: int) -> None:
         counts * per_row, edges, color=style.NORMAL, linewidth=1.6, label="measured"
     )
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, None)
     axes.set_xlabel("Probability below the truth")
     test = kstest(values, "uniform")
     axes.set_title(name)
@@ -89,3 +92,4 @@ def _panel(axes, name: str, values: np.ndarray, bins: int) -> None:
         ha="center",
         fontsize=9,
     )
+    return max(counts.max(), high) * per_row
