@@ -40,7 +40,9 @@ class AttentionPooling1D(keras.layers.Layer):
 
     def call(self, x):
         features, attention = ops.split(x, 2, axis=-1)
-        return ops.sum(features * ops.softmax(attention, axis=1), axis=1)
+        # The softmax written out: that of Keras warns where one pixel is left.
+        weight = ops.exp(attention - ops.max(attention, axis=1, keepdims=True))
+        return ops.sum(features * weight, axis=1) / ops.sum(weight, axis=1)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1] // 2)
