@@ -55,6 +55,16 @@ CAPTIONS = {
         "How often intervals of a given probability hold the truth. On the diagonal the"
         " error bars are honest; below it they are too small, above it too large."
     ),
+    "pit_histogram": (
+        "Where the truth fell in each predicted distribution. Flat within the grey band"
+        " is honest; a hump means errors predicted too large, high ends too small, a"
+        " slope a bias."
+    ),
+    "reliability_diagram": (
+        "How often events of a predicted probability came true. On the diagonal"
+        " probabilities mean what they say; below it they are overconfident. Bars are"
+        " exact 95 % binomial intervals."
+    ),
     "parity": (
         "Estimate against truth, residuals below. Points on the line are exact; a tilt"
         " towards the mean shows that the data carry little information there."

@@ -3,7 +3,7 @@ import pytest
 
 from keras_astro.errors import DataError
 from keras_astro.evaluation import figures, style
-from keras_astro.metrics import coverage
+from keras_astro.metrics import coverage, reliability
 
 
 def legend_texts(figure):
@@ -121,3 +121,42 @@ def test_coverage_curve_is_the_measured_coverage():
     assert np.all(small.get_ydata() <= honest.get_ydata())
     share = style.percent(np.mean(np.abs(pulls) <= 0.99445788))
     assert legend_texts(figure)[1].startswith(f"honest: 68 % holds {share},")
+
+
+def test_pit_histogram_is_a_density_in_a_band():
+    rng = np.random.default_rng(3)
+    names = {"honest": rng.random(2000), "too small": rng.beta(0.5, 0.5, 2000)}
+    figure = figures.pit_histogram(names, bins=10)
+    for axes, values in zip(figure.axes, names.values(), strict=True):
+        heights = axes.patches[-1].get_data().values
+        np.testing.assert_allclose(heights, np.histogram(values, 10, (0, 1))[0] / 200)
+        assert heights.mean() == pytest.approx(1.0)
+    assert [a.get_title("left") for a in figure.axes] == ["honest", "too small"]
+    assert legend_texts(figure) == ["95 % of bins if honest", "measured"]
+
+
+@pytest.mark.parametrize(
+    ("pit", "words"), [({}, "one parameter or more"), ({"n": [1.5]}, r"PIT of n.*1\.5")]
+)
+def test_pit_histogram_needs_probabilities(pit, words):
+    with pytest.raises(DataError, match=words):
+        figures.pit_histogram(pit)
+
+
+def test_reliability_diagram_shows_the_bins_and_their_error():
+    rng = np.random.default_rng(4)
+    probability = rng.random(3000)
+    curve = reliability(rng.random(3000) < probability**2, probability, bins=8)
+    figure = figures.reliability_diagram({"network": curve})
+    top, bottom = figure.axes
+    diagonal, measured = top.lines[:2]
+    assert list(diagonal.get_ydata()) == [0, 1]
+    np.testing.assert_allclose(measured.get_ydata(), curve.frequency)
+    np.testing.assert_allclose(bottom.lines[0].get_ydata(), curve.rows)
+    error = style.percent(curve.calibration_error)
+    assert legend_texts(figure) == [f"network: calibration error {error}"]
+
+
+def test_reliability_diagram_needs_a_curve():
+    with pytest.raises(DataError, match="one curve or more"):
+        figures.reliability_diagram({})

@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_astro.evaluation import figures, style
 from keras_astro.evaluation.captions import CAPTIONS, caption
-from keras_astro.metrics import Interval, detection_curve
+from keras_astro.metrics import Interval, detection_curve, reliability
 
 FEW = np.array([0, 1, 0, 1])
 SCORES = np.array([1.0, 2.0, 3.0, 4.0])
@@ -32,6 +32,11 @@ SMALL = {
     "pulls": lambda: figures.pull_histogram({"a": np.full(3, 99.0)}),
     "p_values": lambda: figures.p_value_calibration([0.5], calibration_size=10),
     "coverage": lambda: figures.coverage_curve({"n": np.zeros(3)}),
+    "pit_one_row": lambda: figures.pit_histogram({"a": [0.5]}),
+    "pit_many": lambda: figures.pit_histogram(dict.fromkeys("abcd", [0.0, 1.0])),
+    "reliability": lambda: figures.reliability_diagram(
+        {"s": reliability([0, 1], [0.0, 1.0])}
+    ),
     "parity_exact": lambda: figures.parity(SCORES, SCORES, name="n"),
     "parity_constant": lambda: figures.parity(np.ones(4), SCORES, name="n"),
 }

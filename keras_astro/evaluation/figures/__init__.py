@@ -8,7 +8,9 @@ from keras_astro.evaluation.figures.history import training_history
 from keras_astro.evaluation.figures.latents import latent_map
 from keras_astro.evaluation.figures.losses import loss_distribution
 from keras_astro.evaluation.figures.parity import parity
+from keras_astro.evaluation.figures.pit import pit_histogram
 from keras_astro.evaluation.figures.pulls import pull_histogram
+from keras_astro.evaluation.figures.reliability import reliability_diagram
 from keras_astro.evaluation.figures.roc import roc
 from keras_astro.evaluation.figures.scores import score_distributions
 from keras_astro.evaluation.figures.shortcuts import shortcut_bars
@@ -22,7 +24,9 @@ __all__ = [
     "loss_distribution",
     "p_value_calibration",
     "parity",
+    "pit_histogram",
     "pull_histogram",
+    "reliability_diagram",
     "roc",
     "score_distributions",
     "shortcut_bars",
