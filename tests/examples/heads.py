@@ -12,10 +12,6 @@ from keras_astro.losses.predictive import (
     CovarianceNegativeLogLikelihood,
     MixtureNegativeLogLikelihood,
 )
-from keras_astro.training.layerwise import LayerwiseAdam
-from keras_astro.training.optimizer import FusedAdam
-
-OPTIMISER = "an optimiser has no inputs; its own tests train with it and save it"
 
 
 def means_and_errors(shape, rng):
@@ -63,21 +59,5 @@ EXAMPLES = {
         [(3,), (14,)],
         ([(1,), (6,)],),
         exempt=LOSS,
-    ),
-    "LayerwiseAdam": Example(
-        lambda _: LayerwiseAdam(1e-3, {"encoder_0/kernel": 0.1}),
-        (),
-        exempt=dict.fromkeys(
-            ("gradient", "rows_alone", "odd_sizes", "half", "jit", "round_trip"),
-            OPTIMISER,
-        ),
-    ),
-    "FusedAdam": Example(
-        lambda _: FusedAdam(1e-3),
-        (),
-        exempt=dict.fromkeys(
-            ("gradient", "rows_alone", "odd_sizes", "half", "jit", "round_trip"),
-            OPTIMISER,
-        ),
     ),
 }
