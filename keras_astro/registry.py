@@ -14,6 +14,8 @@ PACKAGE = "keras_astro"
 # Modules that define registered classes, one line each.
 MODULES = (
     "keras_astro.preprocessing.images",
+    "keras_astro.layers.absorption",
+    "keras_astro.layers.active",
     "keras_astro.layers.column",
     "keras_astro.layers.consistent",
     "keras_astro.layers.contractive",
@@ -34,44 +36,6 @@ MODULES = (
     "keras_astro.layers.residual",
     "keras_astro.layers.conformal",
     "keras_astro.layers.physics",
-    "keras_astro.losses.predictive",
-    "keras_astro.training.layerwise",
-    "keras_astro.training.optimizer",
-)
-
-_CLASSES: dict[str, type] = {}
-
-
-def register() -> Callable[[type], type]:
-    """Class decorator: makes a Keras object loadable from `.keras` files by its name.
-
-    Example:
-        >>> import keras
-        >>> @register()
-        ... class Twice(keras.layers.Layer):
-        ...     def call(self, x):
-        ...         return 2 * x
-        >>> registered()["Twice"] is Twice
-        True
-    """
-    import keras
-
-    decorate = keras.saving.register_keras_serializable(package=PACKAGE)
-
-    def remember(cls: type) -> type:
-        _CLASSES[cls.__name__] = cls
-        return decorate(cls)
-
-    return remember
-
-
-def registered() -> dict[str, type]:
-    """All registered classes imported so far, by class name."""
-    return dict(_CLASSES)
-
-
-def load_all() -> dict[str, type]:
-    """Imports every module with registered classes, so that Keras files load."""
-    for module in MODULES:
-        importlib.import_module(module)
-    return registered()
+    "keras_astro.layers.shift",
+    "keras_astro.layers.voigt",
+    "keras_astro.losses.spectrum",
