@@ -28,8 +28,8 @@ class VoigtAbsorption(keras.layers.Layer):
     averaged over pixels by fixed matrices, one for each run of adjacent pixels.
 
     Args:
-        lines: For each line: observed wavelength in angstrom at velocity 0, oscillator
-            strength, damping constant in 1/s, atomic weight, and number of the ion.
+        lines: For each line: rest wavelength in angstrom, oscillator strength, damping
+            constant in 1/s, atomic weight, and number of the ion.
         windows: First and last fine point of each line's window.
         fine: Number of fine points.
         runs: For each run of pixels: number of pixels, and first and last fine point.
@@ -72,19 +72,23 @@ class VoigtAbsorption(keras.layers.Layer):
             for i, (pixels, first, last) in enumerate(self.runs)
         ]
 
-    def set_grid(self, wavelength: np.ndarray, spread: Sequence[np.ndarray]) -> None:
+    def set_grid(
+        self, wavelength: np.ndarray, spread: Sequence[np.ndarray], *, redshift: float
+    ) -> None:
         """Sets the fine grid and the matrices of the runs.
 
         Args:
             wavelength: Of fine points, `(fine,)` in angstrom as observed.
             spread: For each run `(fine point, pixel)`.
+            redshift: Of velocity 0.
         """
         if not self.built:
             self.build(None)
             self.built = True
         lines = zip(self.velocity, self.windows, self.lines, strict=True)
         for weight, (first, last), line in lines:
-            velocity = (wavelength[first:last] / line[0] - 1.0) * C_KMS
+            centre = line[0] * (1 + redshift)
+            velocity = (wavelength[first:last] / centre - 1.0) * C_KMS
             weight.assign(velocity.astype("float32"))
         for weight, matrix in zip(self.spread, spread, strict=True):
             weight.assign(np.asarray(matrix, "float32"))
