@@ -36,3 +36,40 @@ class Absorption(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return [input_shape[0], input_shape[0]]
+
+
+@register()
+class WeightedMeanSquare(keras.layers.Layer):
+    """Mean square of a difference over the pixels that have a weight.
+
+    `sum_i w_i (x_i - y_i)^2 / #{w_i > 0}`; with `weighted=False` all weights above 0
+    count as 1. With inverse variances this is chi square for each pixel.
+
+    Args:
+        weighted: Whether weights count, or only which of them are 0.
+
+    Input shape: `[x, y, weight]`, each `(batch, pixel)`.
+    Output shape: `(batch,)`; 0 for rows without any weight.
+
+    Example:
+        >>> x, y, weight = [[1.0, 2.0, 9.0]], [[0.0, 0.0, 0.0]], [[1.0, 0.5, 0.0]]
+        >>> float(WeightedMeanSquare()([x, y, weight])[0])
+        1.5
+    """
+
+    def __init__(self, weighted: bool = True, **kwargs):
+        super().__init__(**kwargs)
+        self.weighted = weighted
+
+    def call(self, inputs):
+        x, y, weight = (ops.convert_to_tensor(part) for part in inputs)
+        counted = ops.cast(weight > 0, x.dtype)
+        square = (weight if self.weighted else counted) * (x - y) ** 2
+        count = ops.maximum(ops.sum(counted, axis=-1), 1.0)
+        return ops.sum(square, axis=-1) / count
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0][0],)
+
+    def get_config(self):
+        return super().get_config() | {"weighted": self.weighted}

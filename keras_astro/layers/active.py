@@ -81,7 +81,6 @@ class ActivePixels(keras.layers.Layer):
 
 
 def find_active(
-    mean: np.ndarray,
     variance: np.ndarray,
     rows: int,
     *,
@@ -95,8 +94,7 @@ def find_active(
     left out as long as all of them together hold `lost_variance` of the whole.
 
     Args:
-        mean: Mean absorption of the training rows, `(pixel,)`.
-        variance: Their variance, `(pixel,)`.
+        variance: Variance of the training rows, `(pixel,)`.
         rows: Number of training rows.
         lost_variance: Share of the variance above the noise that may be lost.
         smooth_pixels: Width of the smoothing.

@@ -62,7 +62,9 @@ def voigt_decoder(
     )
     inputs = keras.Input((latent_dim,), name="z")
     shape = inputs[:, 1:]
-    x = layers.Concatenate(name="with_latents")([dense(shape, hidden, "decoder"), shape])
+    x = layers.Concatenate(name="with_latents")(
+        [dense(shape, hidden, "decoder"), shape]
+    )
     kinds = ["width", "temperature", *(i if i == "H I" else "metal" for i in ions)]
     gas = layers.Dense(len(kinds), name="gas")(x)
     gas = layers.Rescaling(

@@ -57,6 +57,16 @@ CATALOG = {
         evaluation="keras_astro.evaluation.lensing:examine",
         quality="keras_astro.inference.quality:image_flags",
     ),
+    "cgm": Entry(
+        name="cgm",
+        title="Quasar absorption",
+        summary="reduces absorption spectra to a few numbers and reconstructs them",
+        config="keras_astro.tasks.cgm_config:CgmConfig",
+        task="keras_astro.tasks.cgm:CgmTask",
+        schema="keras_astro.data.schemas:CGM",
+        evaluation="keras_astro.evaluation.cgm:examine",
+        quality="keras_astro.inference.spectrum_quality:spectrum_flags",
+    ),
 }
 
 

@@ -1,0 +1,267 @@
+"""Quasar absorption spectra in a few numbers, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_astro.data.sample import Sample
+from keras_astro.data.schemas import CGM
+from keras_astro.layers.active import ActivePixels
+from keras_astro.layers.contractive import ContractiveEncoder
+from keras_astro.layers.sampling import VariationalCode
+from keras_astro.losses.spectrum import SpectrumError
+from keras_astro.metrics.challenge import latent_penalty
+from keras_astro.metrics.refine import refine
+from keras_astro.models import autoencoder, cgm, spectra, variational
+from keras_astro.models.spectra import SpectrumGrid
+from keras_astro.models.voigt_decoder import voigt_decoder
+from keras_astro.simulate.cgm import iter_simulate
+from keras_astro.simulate.cgm_config import CgmSimulation
+from keras_astro.tasks.base import Parts, Stage, Task
+from keras_astro.tasks.cgm_config import CgmConfig
+from keras_astro.tasks.cgm_pixels import (
+    BLOCK,
+    Observed,
+    choose_pixels,
+    read_observed,
+    spectrum,
+)
+
+# Units and description of every tensor with a name.
+TERMS = {
+    "flux": ("", "Flux over the continuum"),
+    "ivar": ("", "Inverse variance of the flux; 0 where nothing is known"),
+    "mask": ("", "1 where a pixel must not count"),
+    "z": ("", "Latent code"),
+    "reconstruction": ("", "Reconstructed flux over the continuum"),
+    "reconstruction_mse": ("", "Mean squared error over the pixels that count"),
+    "score": ("", "Chi square for each pixel; the mean squared error without errors"),
+    "p_value": ("", "Chance that a spectrum like those trained on scores as high"),
+    "is_anomaly": ("", "Whether the p-value is at most the false positive rate"),
+    "absorption": ("", "One minus the flux, on the modelled pixels"),
+    "weight": ("", "Inverse variance on the modelled pixels, 0 where masked"),
+    "absorption_model": ("", "Reconstructed absorption on the modelled pixels"),
+}
+
+
+@dataclass
+class Prepared:
+    """Fitted preprocessing and the cached rows of a run.
+
+    Args:
+        wavelength: Of all pixels in angstrom, `(pixel,)`.
+        active: Picks the modelled pixels.
+        chosen: Their indices, `(active,)`.
+        train: Training rows.
+        validation: Rows that never move a weight.
+    """
+
+    wavelength: np.ndarray
+    active: ActivePixels
+    chosen: np.ndarray
+    train: Observed
+    validation: Observed
+
+    @property
+    def scale(self) -> float:
+        """What the mean of the training rows leaves, on the modelled pixels."""
+        return max(float(self.train.absorption.var(axis=0).mean()), 1e-12)
+
+    @property
+    def mean_weight(self) -> float:
+        """Mean weight of the training rows on the modelled pixels."""
+        return max(float(np.mean(self.train.weights)), 1e-30)
+
+
+class CgmTask(Task):
+    """See `Task`; the recipe is an autoencoder on the pixels that vary."""
+
+    name = "cgm"
+    schema = CGM
+    terms = TERMS
+
+    def simulate(
+        self, config: CgmConfig, n: int, *, seed: int, jobs: int = 1
+    ) -> Iterator[Sample]:
+        """Spectra of known gas, as the configuration says."""
+        prior = CgmSimulation.preset(config.simulation.preset)
+        prior = prior.replace(redshift=config.system.redshift)
+        if config.simulation.noise is not None:
+            prior = prior.replace(noise=config.simulation.noise)
+        return iter_simulate(prior, n, seed=seed, jobs=jobs)
+
+    def prepare(self, config: CgmConfig, parts: Parts) -> Prepared:
+        """Finds the pixels that vary in the training rows and keeps those alone."""
+        axes = parts.train.read(0, 1).axes
+        active, chosen = choose_pixels(parts.train, config.preprocessing)
+        return Prepared(
+            wavelength=np.asarray(axes["wavelength_angstrom"], float),
+            active=active,
+            chosen=chosen,
+            train=read_observed(parts.train, active),
+            validation=read_observed(parts.validation, active),
+        )
+
+    def stages(self, config: CgmConfig, prepared: Prepared) -> list[Stage]:
+        """One autoencoder of absorption."""
+        train, held = prepared.train, prepared.validation
+        weighted = train.weight is not None or held.weight is not None
+        if weighted:
+            train.weight, held.weight = np.array(train.weights), np.array(held.weights)
+        loss = SpectrumError(prepared.scale, weighted)
+        penalised = config.model.variational or config.objective.contractive > 0
+        part = keras.metrics.MeanMetricWrapper(loss.call, name="reconstruction")
+        return [
+            Stage(
+                name="autoencoder",
+                model=build_autoencoder(config, prepared),
+                inputs=train.absorption,
+                targets=train.targets(prepared.mean_weight),
+                validation=(held.absorption, held.targets(prepared.mean_weight)),
+                loss=loss,
+                epochs=config.train.epochs,
+                batch_size=config.train.batch_size,
+                learning_rate=config.train.learning_rate,
+                metrics=[part] if penalised else [],
+            )
+        ]
+
+    def sketch(self, config: CgmConfig) -> CgmConfig:
+        """The same settings: nothing is simulated beside the data."""
+        return config
+
+    def stage_rows(self, config: CgmConfig, train_rows: int) -> dict[str, int]:
+        """Rows are used as they are."""
+        return {"autoencoder": train_rows}
+
+    def assemble(
+        self,
+        config: CgmConfig,
+        prepared: Prepared,
+        models: Mapping[str, keras.Model],
+        parts: Parts,
+    ) -> keras.Model:
+        """Joins the pieces; rows that nothing else has seen give the p-values."""
+        fitted = models["autoencoder"]
+        model = cgm.spectrum_model(
+            prepared.active,
+            variational.posterior_mean_encoder(fitted),
+            fitted.get_layer("decoder"),
+            calibration_rows=len(parts.calibration),
+            false_positive_rate=config.scores.false_positive_rate,
+        )
+        scores = keras.Model(model.input, model.output["score"])
+        held = [
+            scores.predict_on_batch(dict(zip(cgm.SPECTRUM, rows, strict=True)))
+            for rows in map(spectrum, parts.calibration.blocks(BLOCK))
+        ]
+        model.get_layer("conformal").set_calibration(np.concatenate(held))
+        return model
+
+    def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
+        """The named signatures of the full model."""
+        return cgm.endpoints(model)
+
+    def merit(
+        self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        """How well latents tell the velocity, where it is known."""
+        velocity = targets.get("velocity_kms")
+        if velocity is None or np.std(velocity) == 0:
+            return {}
+        z = np.column_stack([outputs["z"], np.ones(len(velocity))])
+        if len(z) <= 2 * z.shape[1]:
+            return {}
+        fit, *_ = np.linalg.lstsq(z, velocity, rcond=None)
+        left = np.var(velocity - z @ fit) / np.var(velocity)
+        return {"r2_velocity": float(1.0 - left)}
+
+    def objective(
+        self,
+        config: CgmConfig,
+        prepared: Prepared,
+        models: Mapping[str, keras.Model],
+    ) -> dict[str, float]:
+        """The challenge's loss on the validation rows, their latents refined."""
+        fitted, held = models["autoencoder"], prepared.validation
+        encoder = variational.posterior_mean_encoder(fitted)
+        decoder = fitted.get_layer("decoder")
+        z = encoder.predict(held.absorption, verbose=0, batch_size=1024)
+        found = refine(
+            lambda code: decoder.predict(code, verbose=0, batch_size=1024),
+            z,
+            held.absorption,
+            (held.weights > 0).astype("float32"),
+            steps=config.refinement.steps,
+        )
+        counted, rest = held.counted.sum(), held.rest_square.sum()
+        refined = float((found.chi_square.sum() + rest) / counted)
+        penalty = latent_penalty(config.model.latent_dim)
+        return {
+            "objective": refined + penalty,
+            "mse_refined": refined,
+            "mse_amortised": float((found.before.sum() + rest) / counted),
+            "penalty": penalty,
+        }
+
+
+def build_autoencoder(config: CgmConfig, prepared: Prepared) -> keras.Model:
+    """The trainable autoencoder of a configuration."""
+    settings, objective = config.model, config.objective
+    encoder, decoder = build_halves(config, prepared)
+    if settings.variational:
+        encoder = variational.variational_encoder(encoder)
+    if objective.contractive:
+        encoder = ContractiveEncoder(
+            encoder,
+            objective.contractive,
+            method=objective.contractive_method,
+            seed=config.seed,
+            name="contractive",
+        )
+    if not settings.variational:
+        return autoencoder.chain(encoder, decoder)
+    code = VariationalCode(
+        settings.latent_dim,
+        settings.prior,
+        kl_weight=objective.kl,
+        seed=config.seed,
+        name="code",
+    )
+    return variational.variational_autoencoder(encoder, code, decoder)
+
+
+def build_halves(
+    config: CgmConfig, prepared: Prepared
+) -> tuple[keras.Model, keras.Model]:
+    """Encoder and decoder of the configured kind."""
+    settings, latents = config.model, config.model.latent_dim
+    grid = SpectrumGrid.of(prepared.wavelength, prepared.chosen)
+    if settings.decoder == "dense":
+        return (
+            autoencoder.dense_encoder(grid.pixels, latents, hidden=settings.hidden),
+            spectra.absorption_decoder(
+                latents, grid.pixels, hidden=settings.decoder_hidden
+            ),
+        )
+    encoder = spectra.shift_encoder(grid, latents, hidden=settings.hidden)
+    if settings.decoder == "voigt":
+        return encoder, voigt_decoder(
+            prepared.wavelength,
+            prepared.chosen,
+            latents,
+            lines=config.system.lines,
+            redshift=config.system.redshift,
+            fwhm_kms=config.system.fwhm_kms,
+        )
+    return encoder, spectra.shift_decoder(
+        grid,
+        latents,
+        hidden=settings.decoder_hidden,
+        step_kms=settings.step_kms,
+        reach_kms=settings.reach_kms,
+    )

@@ -1,0 +1,102 @@
+"""Settings of the spectra case; the reason stands beside each number."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig, TuneConfig
+from keras_astro.simulate.cgm_config import LOW_IONS, NINE_LINES
+
+
+class System(Section):
+    """The absorbing system: what velocities and named lines refer to."""
+
+    # Wavelengths of the data are as observed; velocity 0 is at this redshift.
+    redshift: float = Field(0.2, ge=0)
+    # Of figures, equivalent widths and the Voigt decoder; others are not looked at.
+    lines: tuple[str, ...] = NINE_LINES + LOW_IONS
+    # Full width of the line-spread function that the Voigt decoder applies.
+    fwhm_kms: float = Field(18.0, ge=0)
+
+
+class Preprocessing(Section):
+    """Which pixels are modelled; the others get the training rows' mean."""
+
+    # Measured: 2e-4 of the variance costs 3e-7 of loss and halves the pixels that
+    # 1e-6 of it would need.
+    lost_variance: float = Field(2e-4, ge=0, lt=0.5)
+    # Smoothing of the variance before it is compared with noise, in pixels.
+    smooth_pixels: int = Field(9, ge=1)
+
+
+class Model(Section):
+    """The autoencoder."""
+
+    # One Galilean shift is known and need not be learned: at equal cost a quarter of
+    # the error of a plain dense decoder, which suits data without a common velocity.
+    decoder: Literal["shift", "dense", "voigt"] = "shift"
+    latent_dim: int = Field(6, ge=1)
+    hidden: tuple[int, ...] = (512, 256)
+    decoder_hidden: tuple[int, ...] = (256, 512)
+    # Half of the line-spread function: finer nodes add weights and no detail.
+    step_kms: float = Field(8.0, gt=0)
+    # Four standard deviations of halo gas.
+    reach_kms: float = Field(350.0, gt=0)
+    variational: bool = False
+    prior: Literal["normal", "mixture", "flow"] = "normal"
+
+
+class Objective(Section):
+    """What is added to the reconstruction error."""
+
+    # Weight of the squared Frobenius norm of the encoder's Jacobian.
+    contractive: float = Field(0.0, ge=0)
+    contractive_method: Literal["hutchinson", "exact", "last_layer"] = "hutchinson"
+    # Weight of the Kullback-Leibler divergence of a variational run.
+    kl: float = Field(1e-4, ge=0)
+
+
+class Refinement(Section):
+    """Least squares on the latents of one spectrum, the decoder frozen."""
+
+    # Most rows stop before; 0 turns refinement off in reports and tuning.
+    steps: int = Field(25, ge=0)
+
+
+class Scores(Section):
+    """How badly a spectrum is reconstructed, compared with spectra held back."""
+
+    false_positive_rate: float = Field(0.01, gt=0, lt=1)
+
+
+class Simulation(Section):
+    """The data simulated when none is given."""
+
+    preset: Literal["single-cloud", "multi-cloud", "challenge-like"] = "single-cloud"
+    # Standard deviation over the continuum; None: as the preset.
+    noise: float | None = Field(None, ge=0)
+
+
+class CgmConfig(RunConfig):
+    """All settings of a spectra run."""
+
+    task: Literal["cgm"] = "cgm"
+    # 1600 to train on and 200 for each of the other purposes.
+    data: DataConfig = DataConfig(
+        simulated_rows=2200,
+        validation_fraction=1 / 11,
+        calibration_fraction=1 / 11,
+        test_fraction=1 / 11,
+    )
+    system: System = System()
+    preprocessing: Preprocessing = Preprocessing()
+    model: Model = Model()
+    objective: Objective = Objective()
+    refinement: Refinement = Refinement()
+    scores: Scores = Scores()
+    simulation: Simulation = Simulation()
+    # Small batches: 1600 rows need many steps, and wide layers keep them efficient.
+    train: TrainConfig = TrainConfig(epochs=100, batch_size=32, learning_rate=2e-3)
+    tune: TuneConfig = TuneConfig(trials=8, epochs=40, oracle="grid")
