@@ -25,9 +25,14 @@ from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
     show_default=True,
     help="Set unreadable files aside, or stop at the first.",
 )
+@click.option(
+    "--refine",
+    is_flag=True,
+    help="Improve latents row by row by least squares, with errors; spectra only.",
+)
 @overwrite_option
 @json_option
-def predict(model, paths, output, on_bad, overwrite, as_json):
+def predict(model, paths, output, on_bad, refine, overwrite, as_json):
     """Score the files PATHS with MODEL, a run or an artefact, into a table.
 
     A .tflite file needs no TensorFlow. Unreadable files are set aside with their
@@ -39,6 +44,7 @@ def predict(model, paths, output, on_bad, overwrite, as_json):
     from keras_astro.errors import UsageError
     from keras_astro.inference.batch import predict_source
     from keras_astro.inference.predictor import open_predictor
+    from keras_astro.inference.refinement import described
     from keras_astro.inference.table import FORMATS, predictions_table, write_table
     from keras_astro.tasks.catalog import schema
 
@@ -54,8 +60,11 @@ def predict(model, paths, output, on_bad, overwrite, as_json):
         load_tensorflow()
     predictor = open_predictor(model)
     source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)
-    outputs, flags = predict_source(predictor, source, progress=RowProgress("scoring"))
-    table = predictions_table(outputs, source.facts()["id"], predictor.manifest, flags)
+    outputs, flags = predict_source(
+        predictor, source, refine=refine, progress=RowProgress("scoring")
+    )
+    manifest = described(predictor.manifest) if refine else predictor.manifest
+    table = predictions_table(outputs, source.facts()["id"], manifest, flags)
     write_table(table, output, overwrite=overwrite)
     bad = [list(item) for item in getattr(source, "quarantined", [])]
     if bad:

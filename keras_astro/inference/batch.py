@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_astro.data.sample import Source
 from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.refinement import refined_outputs
 from keras_astro.tasks.catalog import quality
 
 BLOCK = 512
@@ -17,6 +18,7 @@ def predict_source(
     predictor: Predictor,
     source: Source,
     *,
+    refine: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Scores all rows of a source; only a block of them is in memory at a time.
@@ -24,6 +26,7 @@ def predict_source(
     Args:
         predictor: A loaded model.
         source: The rows.
+        refine: Whether to refine the latents of each row, see `refinement`.
         progress: Called with done and total rows.
 
     Returns:
@@ -32,7 +35,10 @@ def predict_source(
     quality_flags = quality(predictor.manifest["task"])
     outputs, flags, done = [], [], 0
     for block in source.blocks(BLOCK):
-        outputs.append(predictor.run("predict", block.inputs))
+        found = predictor.run("predict", block.inputs)
+        if refine:
+            found = refined_outputs(predictor, block.inputs, found)
+        outputs.append(found)
         flags.append(quality_flags(block.inputs))
         done += len(block)
         if progress:

@@ -71,7 +71,8 @@ def refine(
     Example:
         >>> line = lambda z: z[:, :1] + z[:, 1:] * np.arange(4.0)
         >>> truth = np.array([[1.0, 2.0]], "float32")
-        >>> found = refine(line, np.zeros((1, 2), "float32"), line(truth), np.ones((1, 4)))
+        >>> start = np.zeros((1, 2), "float32")
+        >>> found = refine(line, start, line(truth), np.ones((1, 4)))
         >>> found.z.round(3).tolist()
         [[1.0, 2.0]]
     """

@@ -24,19 +24,26 @@ def open_npz(path: Path, schema: Schema) -> Source:
     Raises:
         DataError: If it is damaged, pickled, or lacks the task's input.
     """
+    return from_arrays(load_npz(path, schema), schema, str(path))
+
+
+def load_npz(path: Path, schema: Schema) -> dict[str, np.ndarray]:
+    """All arrays of a `.npz` file by name; that of `.npy` is the task's input.
+
+    Raises:
+        DataError: If it is damaged or pickled.
+    """
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
-                arrays = {schema.inputs[0].name: loaded}
-            else:
-                arrays = {name: loaded[name] for name in loaded.files}
+                return {schema.inputs[0].name: loaded}
+            return {name: loaded[name] for name in loaded.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path}: expected NumPy arrays, found a damaged file or pickled objects",
             hint="Save plain arrays with numpy.savez.",
         ) from error
-    return from_arrays(arrays, schema, str(path))
 
 
 def open_h5(path: Path, schema: Schema) -> Source:
@@ -48,7 +55,7 @@ def open_h5(path: Path, schema: Schema) -> Source:
     with open_hdf5(path) as file, reading(path):
         is_store = "task" in file.attrs or "inputs" in file
         arrays = {} if is_store else {k: v[:] for k, v in file.items() if _plain(v)}
-    if is_store or not _first(arrays, (schema.inputs[0].name, *IMAGE_NAMES)):
+    if is_store or not first_of(arrays, (schema.inputs[0].name, *IMAGE_NAMES)):
         return StoreSource(path, schema)
     return from_arrays(arrays, schema, str(path))
 
@@ -61,7 +68,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> 
             not finite numbers.
     """
     field = schema.inputs[0]
-    found = _first(arrays, (field.name, *IMAGE_NAMES))
+    found = first_of(arrays, (field.name, *IMAGE_NAMES))
     if found is None:
         raise DataError(
             f"{name}: expected an array named {field.name}, found "
@@ -86,15 +93,16 @@ def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> 
     targets = {
         spec.name: arrays[spec.name] for spec in schema.targets if spec.name in arrays
     }
-    label = _first(arrays, LABEL_NAMES)
+    label = first_of(arrays, LABEL_NAMES)
     if label and arrays[label].dtype.kind in "biu":
         targets["is_anomaly"] = arrays[label].astype("uint8")
-    identity = _first(arrays, ID_NAMES)
+    identity = first_of(arrays, ID_NAMES)
     meta = {"id": arrays[identity].astype(str)} if identity else {}
     return MemorySource(Sample(schema, {field.name: values}, targets, meta, name))
 
 
-def _first(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> str | None:
+def first_of(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> str | None:
+    """The first of some names that is there."""
     return next((name for name in names if name in arrays), None)
 
 

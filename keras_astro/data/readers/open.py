@@ -18,6 +18,7 @@ from keras_astro.data.readers.images import (
     ImageZip,
     visible,
 )
+from keras_astro.data.readers.spectra import open_spectra
 from keras_astro.data.sample import (
     GROUPS,
     Sample,
@@ -55,6 +56,10 @@ def open_source(
     options = {"on_bad": on_bad, "progress": progress}
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
+    if schema.inputs[0].axes == ("pixel",):
+        if path.is_file() and not path.stat().st_size:
+            raise DataError(f"{path}: expected data, found an empty file")
+        return open_spectra(path, schema, **options)
     if path.is_dir():
         files = (file for file in path.rglob("*") if file.is_file())
         names = (file.relative_to(path).as_posix() for file in files)

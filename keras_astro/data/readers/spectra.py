@@ -1,0 +1,299 @@
+"""Spectra in HDF5, NumPy archives and FITS tables: one grid, many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from keras_astro.data.readers.arrays import ID_NAMES, first_of, load_npz
+from keras_astro.data.readers.spectrum_tables import read_fits_spectrum
+from keras_astro.data.sample import MemorySource, Sample, Schema, Source
+from keras_astro.data.store import StoreSource, open_hdf5, reading
+from keras_astro.errors import DataError
+
+FLUX = ("flux", "spectra", "spectrum", "fluxes", "X", "x")
+WAVELENGTH = ("wavelength_angstrom", "wavelength", "wavelengths", "wave", "lambda")
+LOG_WAVELENGTH = ("loglam", "log_wavelength")
+IVAR = ("ivar", "inverse_variance")
+ERROR = ("error", "err", "errors", "sigma", "uncertainty")
+MASK = ("mask", "bad", "dq")
+FITS_SUFFIXES = (".fits", ".fit", ".fits.gz")
+
+# The spectra challenge's files hold fluxes alone. Their published figures show 900 to
+# 2100 angstrom in steps of 0.01, of which each file pixel is the mean of three.
+CHALLENGE_PIXELS = 39_974
+CHALLENGE_FIRST, CHALLENGE_STEP = 900.01, 0.03
+
+
+def open_spectra(
+    path: Path,
+    schema: Schema,
+    *,
+    on_bad: str = "raise",
+    progress: Callable[[int, int], None] | None = None,
+) -> Source:
+    """Opens spectra whatever they are stored in.
+
+    Args:
+        path: A store, HDF5 or `.npz` with a flux of `(row, pixel)`, a FITS table, or a
+            folder of FITS tables on one grid.
+        schema: What the task expects.
+        on_bad: Whether an unreadable file of a folder is an error, or set aside with
+            its reason in `source.quarantined`.
+        progress: Called with done and total while files are read.
+
+    Raises:
+        DataError: If the file is damaged, of no known format, or lacks flux or
+            wavelengths.
+    """
+    name = path.name.lower()
+    if path.is_dir() or name.endswith(FITS_SUFFIXES):
+        return _open_fits(path, schema, on_bad, progress)
+    if name.endswith((".h5", ".hdf5")):
+        with open_hdf5(path) as file, reading(path):
+            is_store = "task" in file.attrs or "inputs" in file
+        return StoreSource(path, schema) if is_store else Hdf5Spectra(path, schema)
+    if name.endswith((".npz", ".npy")):
+        arrays = load_npz(path, schema)
+        return MemorySource(spectra_sample(arrays, schema, str(path)))
+    raise DataError(
+        f"{path}: expected .h5, .npz, .fits or a folder of FITS tables, found a file "
+        f"of suffix {path.suffix!r}"
+    )
+
+
+class Hdf5Spectra(Source):
+    """Spectra of an HDF5 file that is no store, read when asked for.
+
+    Args:
+        path: The file; the challenge's layout is one dataset `spectra`.
+        schema: What the task expects.
+
+    Raises:
+        DataError: If the file is damaged, or lacks flux or wavelengths.
+    """
+
+    def __init__(self, path: Path, schema: Schema):
+        self.path, self.schema, self.name = path, schema, str(path)
+        self._file = open_hdf5(path)
+        with reading(path):
+            self._data = {
+                key: item
+                for key, item in self._file.items()
+                if isinstance(item, h5py.Dataset) and item.ndim
+            }
+        self._flux = _flux(self._data, self.name)
+        rows = len(self._data[self._flux])
+        # Everything that is not a row of something is read at once: grids, mainly.
+        self._shared = {
+            key: item[:]
+            for key, item in self._data.items()
+            if len(item) != rows or (item.ndim == 1 and key in _GRIDS)
+        }
+        spectra_sample(self._rows(slice(0, 1)), schema, self.name)
+
+    def __len__(self) -> int:
+        return len(self._data[self._flux])
+
+    def take(self, indices):
+        order, inverse = np.unique(np.asarray(indices, int), return_inverse=True)
+        with reading(self.path):
+            arrays = self._rows(order)
+        sample = spectra_sample(arrays, self.schema, self.name, first=order)
+        return sample.take(inverse)
+
+    def facts(self):
+        identity = first_of(self._data, ID_NAMES)
+        ids = _text(self._data[identity][:]) if identity else np.arange(len(self))
+        ids = ids.astype(str)
+        return {"id": ids, "group": ids, "is_anomaly": np.zeros(len(self), "uint8")}
+
+    def _rows(self, rows) -> dict[str, np.ndarray]:
+        return self._shared | {
+            key: item[rows]
+            for key, item in self._data.items()
+            if key not in self._shared
+        }
+
+
+def spectra_sample(
+    arrays: Mapping[str, np.ndarray],
+    schema: Schema,
+    name: str,
+    *,
+    first: np.ndarray | None = None,
+) -> Sample:
+    """Named arrays to rows of a schema of spectra.
+
+    Errors become inverse variances. Pixels that are not finite, or whose error is not
+    a positive number, get weight 0 and the mask, and nothing is put in their place.
+
+    Args:
+        arrays: Flux `(row, pixel)` or `(pixel,)`, wavelengths, and what else is known.
+        schema: What the task expects.
+        name: What messages call the data.
+        first: Numbers of the rows, for names where there are none; None: from 0.
+
+    Raises:
+        DataError: If flux or wavelengths are missing or of the wrong shape.
+    """
+    flux = np.atleast_2d(np.asarray(arrays[_flux(arrays, name)], np.float32))
+    if flux.ndim != 2 or not flux.size:
+        raise DataError(f"{name}: expected flux (row, pixel), found shape {flux.shape}")
+    wavelength = grid(arrays, flux.shape[1], name)
+    bad = ~np.isfinite(flux)
+    found = first_of(arrays, MASK)
+    if found:
+        bad |= np.broadcast_to(
+            _matched(arrays[found], flux, found, name) != 0, flux.shape
+        )
+    inputs = {"flux": np.where(bad & ~np.isfinite(flux), 0.0, flux).astype("float32")}
+    ivar = _inverse_variance(arrays, flux, name)
+    if ivar is not None:
+        inputs["ivar"] = ivar
+    if bad.any() or found:
+        inputs["mask"] = bad.astype("uint8")
+    targets = {
+        spec.name: np.asarray(arrays[spec.name])
+        for spec in schema.targets
+        if spec.name in arrays and np.ndim(arrays[spec.name]) == 1 + len(spec.axes)
+    }
+    identity = first_of(arrays, ID_NAMES)
+    numbers = np.arange(len(flux)) if first is None else first
+    ids = _text(np.asarray(arrays[identity])) if identity else numbers.astype(str)
+    axes = {"wavelength_angstrom": wavelength}
+    return Sample(schema, inputs, targets, {"id": ids}, name, axes)
+
+
+def grid(arrays: Mapping[str, np.ndarray], pixels: int, name: str) -> np.ndarray:
+    """The wavelengths of spectra in angstrom, increasing.
+
+    Raises:
+        DataError: If there are none, or they do not fit the flux.
+    """
+    found = first_of(arrays, WAVELENGTH)
+    log = first_of(arrays, LOG_WAVELENGTH)
+    if found:
+        wavelength = np.asarray(arrays[found], float)
+    elif log:
+        wavelength = 10.0 ** np.asarray(arrays[log], float)
+    elif pixels == CHALLENGE_PIXELS:
+        return CHALLENGE_FIRST + CHALLENGE_STEP * np.arange(pixels)
+    else:
+        raise DataError(
+            f"{name}: expected wavelengths (wavelength_angstrom, or loglam), "
+            f"found {', '.join(arrays) or 'nothing'}",
+            hint="Add a dataset wavelength_angstrom of one value for each pixel.",
+        )
+    if wavelength.ndim == 2 and np.ptp(wavelength, axis=0).max() == 0:
+        wavelength = wavelength[0]
+    if wavelength.shape != (pixels,) or not (np.diff(wavelength) > 0).all():
+        raise DataError(
+            f"{name}: expected one increasing wavelength for each of {pixels} pixels, "
+            f"found shape {wavelength.shape}",
+            hint="All rows of a file share one grid: sort it, or split the file.",
+        )
+    return wavelength
+
+
+def _inverse_variance(arrays, flux, name) -> np.ndarray | None:
+    found, error = first_of(arrays, IVAR), first_of(arrays, ERROR)
+    if found:
+        ivar = _matched(arrays[found], flux, found, name)
+    elif error:
+        sigma = _matched(arrays[error], flux, error, name)
+        good = np.isfinite(sigma) & (sigma > 0)
+        ivar = np.where(good, 1.0 / np.where(good, sigma, 1.0) ** 2, 0.0)
+    else:
+        return None
+    ivar = np.where(np.isfinite(ivar) & (ivar > 0), ivar, 0.0)
+    return np.broadcast_to(ivar, flux.shape).astype("float32")
+
+
+def _matched(array, flux, key, name) -> np.ndarray:
+    array = np.asarray(array)
+    if array.shape not in (flux.shape, flux.shape[1:]):
+        raise DataError(
+            f"{name}: expected {key} of the shape of the flux {flux.shape}, found "
+            f"{array.shape}"
+        )
+    return array.astype(np.float64)
+
+
+def _flux(arrays: Mapping[str, np.ndarray], name: str) -> str:
+    found = first_of(arrays, FLUX)
+    if found is None:
+        raise DataError(
+            f"{name}: expected an array flux or spectra, found "
+            f"{', '.join(arrays) or 'nothing'}",
+            hint="Save the flux over the continuum under the name flux.",
+        )
+    return found
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "O":
+        return np.array([x.decode() if isinstance(x, bytes) else str(x) for x in array])
+    return array.astype(str)
+
+
+_GRIDS = (*WAVELENGTH, *LOG_WAVELENGTH)
+
+
+def _open_fits(path: Path, schema: Schema, on_bad, progress) -> MemorySource:
+    """One FITS table, or the tables of a folder, as rows on one grid."""
+    files = [path]
+    if path.is_dir():
+        files = sorted(
+            file
+            for file in path.rglob("*")
+            if file.name.lower().endswith(FITS_SUFFIXES) and file.name[0] != "."
+        )
+    if not files:
+        raise DataError(f"{path}: expected FITS tables of spectra, found none")
+    rows, quarantined = [], []
+    for number, file in enumerate(files):
+        try:
+            rows.append(_one_row(file, schema, rows[0] if rows else None))
+        except DataError as error:
+            if on_bad == "raise" or len(files) == 1:
+                raise
+            quarantined.append((file.name, str(error)))
+        if progress:
+            progress(number + 1, len(files))
+    if not rows:
+        raise DataError(f"{path}: none of {len(files)} files holds a spectrum")
+    source = MemorySource(_stacked(rows, schema, str(path)))
+    source.quarantined = quarantined
+    return source
+
+
+def _one_row(file: Path, schema: Schema, before: Sample | None) -> Sample:
+    arrays = read_fits_spectrum(file)
+    sample = spectra_sample(arrays | {"id": np.array([file.stem])}, schema, str(file))
+    if before is not None:
+        ours, others = (s.axes["wavelength_angstrom"] for s in (sample, before))
+        if ours.shape != others.shape or not np.allclose(ours, others, rtol=1e-7):
+            raise DataError(
+                f"{file}: expected the grid of the other files, {len(others)} pixels "
+                f"from {others[0]:.2f} to {others[-1]:.2f} angstrom, found {len(ours)} "
+                f"from {ours[0]:.2f} to {ours[-1]:.2f}",
+                hint="Bring all spectra to one grid first; nothing is resampled here.",
+            )
+    return sample
+
+
+def _stacked(rows: list[Sample], schema: Schema, name: str) -> Sample:
+    """Rows as one sample; errors are only kept where all rows have them."""
+    inputs = {"flux": np.concatenate([row.inputs["flux"] for row in rows])}
+    if all("ivar" in row.inputs for row in rows):
+        inputs["ivar"] = np.concatenate([row.inputs["ivar"] for row in rows])
+    empty = np.zeros_like(rows[0].inputs["flux"], "uint8")
+    mask = np.concatenate([row.inputs.get("mask", empty) for row in rows])
+    if mask.any():
+        inputs["mask"] = mask
+    ids = np.concatenate([row.meta["id"] for row in rows])
+    return Sample(schema, inputs, {}, {"id": ids}, name, rows[0].axes)
