@@ -188,7 +188,10 @@ def _get(values: Mapping[str, Any], key: str) -> Any:
 
 
 # Modules with a `SPACE`, by task.
-SPACES = {"lensing": "keras_astro.tuning.space_lensing"}
+SPACES = {
+    "cgm": "keras_astro.tuning.space_cgm",
+    "lensing": "keras_astro.tuning.space_lensing",
+}
 
 
 def space(task_name: str) -> SearchSpace:

@@ -55,28 +55,33 @@ CAPTIONS = {
         "How often intervals of a given probability hold the truth. On the diagonal the"
         " error bars are honest; below it they are too small, above it too large."
     ),
-    "pit_histogram": (
-        "Where the truth fell in each predicted distribution. Flat within the grey band"
-        " is honest; a hump means errors predicted too large, high ends too small, a"
-        " slope a bias."
     ),
-    "reliability_diagram": (
-        "How often events of a predicted probability came true. On the diagonal"
-        " probabilities mean what they say; below it they are overconfident. Bars are"
-        " exact 95 % binomial intervals."
+    "reduction_curves": (
+        "Left, the error that is left with a given number of latents; right, with the"
+        " price of the latents added. The lowest point on the right is the best trade."
+        " Baselines and model are measured on the test rows."
     ),
-    "parity": (
-        "Estimate against truth, residuals below. Points on the line are exact; a tilt"
-        " towards the mean shows that the data carry little information there."
+    "velocity_panels": (
+        "Data and reconstruction around each line, in velocity from the system's"
+        " redshift; below, what is left, on one scale in all panels."
     ),
-}
-
-
-def caption(name: str) -> str:
-    """Caption of a figure, by its name or the part before a dot or double underscore.
-
-    Example:
-        >>> caption("parity__theta_E_arcsec") == CAPTIONS["parity"], caption("other")
-        (True, '')
-    """
-    return CAPTIONS.get(name) or CAPTIONS.get(name.split("__")[0].split(".")[0], "")
+    "latent_traversals": (
+        "Spectra decoded while one latent moves and the others stay. A latent that"
+        " shifts all lines together is a velocity; flat rows do nothing."
+    ),
+    "latent_corner": (
+        "Every latent against every other, coloured by the reconstruction's error."
+        " Holes and threads are where codes of real spectra never fall."
+    ),
+    "latent_knowledge": (
+        "Share of each parameter's variance that a regression from the latents explains"
+        " on test rows. What has a short bar cannot be read from the latents, however"
+        " good the reconstruction."
+    ),
+    "equivalent_width_bias": (
+        "Equivalent width of the reconstruction minus that of the data, spectrum by"
+        " spectrum. A trend away from zero is a bias that a small error can hide."
+    ),
+    "error_by_group": (
+        "Error of every test spectrum in groups of the neutral column. The mean over"
+        " all spectra is set by the few at the right."

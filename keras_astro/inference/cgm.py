@@ -16,7 +16,7 @@ import numpy as np
 from keras_astro.errors import ArtefactError
 from keras_astro.inference.predictor import Predictor, open_predictor
 from keras_astro.inference.refinement import refine_latents
-from keras_astro.metrics.challenge import challenge_loss, latent_penalty
+from keras_astro.losses.challenge import challenge_loss, latent_penalty
 
 __all__ = ["CgmModel", "challenge_loss", "latent_penalty", "load"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_astro.errors import ArtefactError
 from keras_astro.inference.predictor import Predictor
-from keras_astro.metrics.refine import Refined, refine
+from keras_astro.models.refine import Refined, refine
 
 # What refinement adds to a table: units and description by name.
 TERMS = {

@@ -168,3 +168,15 @@ class AtMost(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate}
+
+
+def decision_facts(p_value: ConformalPValue, flag: AtMost) -> dict[str, float]:
+    """False positive rate, number of calibration rows and threshold of the score."""
+    scores = np.asarray(p_value.calibration)
+    # A p-value of at most `rate` needs at most this many higher scores.
+    above = max(int(np.floor(flag.rate * (len(scores) + 1) + 1e-6)) - 1, 0)
+    return {
+        "false_positive_rate": flag.rate,
+        "n": len(scores),
+        "threshold": float(np.sort(scores)[::-1][above]),
+    }

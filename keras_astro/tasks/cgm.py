@@ -11,12 +11,13 @@ import numpy as np
 from keras_astro.data.sample import Sample
 from keras_astro.data.schemas import CGM
 from keras_astro.layers.active import ActivePixels
+from keras_astro.layers.conformal import decision_facts
 from keras_astro.layers.contractive import ContractiveEncoder
 from keras_astro.layers.sampling import VariationalCode
+from keras_astro.losses.challenge import latent_penalty
 from keras_astro.losses.spectrum import SpectrumError
-from keras_astro.metrics.challenge import latent_penalty
-from keras_astro.metrics.refine import refine
 from keras_astro.models import autoencoder, cgm, spectra, variational
+from keras_astro.models.refine import refine
 from keras_astro.models.spectra import SpectrumGrid
 from keras_astro.models.voigt_decoder import voigt_decoder
 from keras_astro.simulate.cgm import iter_simulate
@@ -165,6 +166,10 @@ class CgmTask(Task):
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
         return cgm.endpoints(model)
+
+    def calibration(self, model: keras.Model) -> dict[str, float]:
+        """False positive rate, number of calibration rows and score threshold."""
+        return decision_facts(model.get_layer("conformal"), model.get_layer("at_most"))
 
     def merit(
         self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]

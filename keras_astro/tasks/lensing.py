@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_astro.data.sample import Sample, Source, Subset
 from keras_astro.data.schemas import LENSING
-from keras_astro.layers.conformal import fit_reference
+from keras_astro.layers.conformal import decision_facts, fit_reference
 from keras_astro.layers.contractive import ContractiveEncoder
 from keras_astro.layers.pca import PrincipalComponents, fit_components
 from keras_astro.layers.physics import GaussianNegativeLogLikelihood
@@ -259,15 +259,7 @@ class LensingTask(Task):
 
     def calibration(self, model: keras.Model) -> dict[str, float]:
         """False positive rate, number of calibration rows and score threshold."""
-        rate = model.get_layer("at_most").rate
-        scores = np.asarray(model.get_layer("conformal").calibration)
-        # A p-value of at most `rate` needs at most this many higher scores.
-        above = max(int(np.floor(rate * (len(scores) + 1) + 1e-6)) - 1, 0)
-        return {
-            "false_positive_rate": rate,
-            "n": len(scores),
-            "threshold": float(np.sort(scores)[::-1][above]),
-        }
+        return decision_facts(model.get_layer("conformal"), model.get_layer("at_most"))
 
     def whole_range(
         self, inputs: Mapping[str, np.ndarray], *, seed: int

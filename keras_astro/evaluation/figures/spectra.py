@@ -1,0 +1,102 @@
+"""A spectrum and its reconstruction, line by line in velocity, residuals below."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_astro.evaluation import style
+from keras_astro.evaluation.spectrum_lines import LineWindow
+
+COLUMNS, MOST = 3, 9
+
+
+@style.styled
+def velocity_panels(
+    flux,
+    reconstruction,
+    windows: Sequence[LineWindow],
+    *,
+    amortised=None,
+    good=None,
+    title: str = "",
+) -> Figure:
+    """Panels of one spectrum around its lines, flux above residual.
+
+    Args:
+        flux: `(pixel,)` over the continuum.
+        reconstruction: `(pixel,)`.
+        windows: Lines to show; the nine with the deepest absorption are.
+        amortised: A second reconstruction, `(pixel,)`, drawn dashed.
+        good: Pixels that count; others are left out.
+        title: Above all panels.
+
+    Example:
+        >>> window = LineWindow("H I 1215", slice(0, 3), np.array([-9.0, 0.0, 9.0]))
+        >>> figure = velocity_panels(np.ones(3), np.ones(3), [window])
+        >>> figure.axes[0].get_title("left")
+        'H I 1215'
+    """
+    flux = np.asarray(flux, float)
+    if good is not None:
+        flux = np.where(good, flux, np.nan)
+    depth = [np.nansum(1 - flux[w.pixels]) for w in windows]
+    chosen = sorted(np.argsort(depth)[::-1][:MOST])
+    shown = [windows[i] for i in chosen]
+    columns = min(COLUMNS, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    figure, grid = style.new_figure(
+        2 * rows,
+        columns,
+        width=3.1 * columns + 0.5,
+        height=2.6 * rows + 0.9,
+        squeeze=False,
+        sharex=True,
+        height_ratios=[3, 1.2] * rows,
+    )
+    limit = _limit(flux, reconstruction, shown)
+    for place, window in enumerate(shown):
+        row, column = divmod(place, columns)
+        pair = grid[2 * row, column], grid[2 * row + 1, column]
+        _panel(pair, flux, reconstruction, amortised, window, limit)
+    for place in range(len(shown), rows * columns):
+        row, column = divmod(place, columns)
+        grid[2 * row, column].remove()
+        grid[2 * row + 1, column].remove()
+    for row in range(rows):
+        grid[2 * row, 0].set_ylabel("Flux / continuum")
+        grid[2 * row + 1, 0].set_ylabel("Residual")
+    for column in range(columns):
+        grid[-1, column].set_xlabel("Velocity [km/s]")
+    style.legend_below(figure, *grid[0, 0].get_legend_handles_labels(), columns=3)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _limit(flux, reconstruction, windows) -> float:
+    """One residual scale for all panels, so that they can be compared."""
+    residual = np.concatenate([(flux - reconstruction)[w.pixels] for w in windows])
+    largest = np.nanmax(np.abs(residual), initial=0.0)
+    return max(float(1.1 * largest), 1e-4)
+
+
+def _panel(pair, flux, reconstruction, amortised, window, limit) -> None:
+    top, bottom = pair
+    x, part = window.velocity, window.pixels
+    top.step(x, flux[part], where="mid", color=style.GREY, linewidth=1.1, label="data")
+    if amortised is not None:
+        look = {"color": style.AMBER, "linewidth": 1.3, "linestyle": style.DASHES[0]}
+        top.plot(x, amortised[part], label="encoder alone", **look)
+    top.plot(
+        x, reconstruction[part], color=style.BLUE, linewidth=1.4, label="reconstruction"
+    )
+    top.set_ylim(-0.06, 1.15)
+    top.set_title(window.name, fontsize=9.5)
+    residual = flux[part] - np.asarray(reconstruction)[part]
+    bottom.axhline(0.0, color=style.MIST, linewidth=1.0)
+    bottom.step(x, residual, where="mid", color=style.BLUE, linewidth=1.0)
+    bottom.set_ylim(-limit, limit)
+    bottom.locator_params(axis="y", nbins=3)

@@ -1,0 +1,72 @@
+"""Linear reductions of the same spectra: principal and non-negative components."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from keras_astro.tasks.cgm_pixels import Observed
+
+# Numbers of components that are compared, beside the model's own.
+COMPONENTS = (1, 2, 3, 4, 5, 6, 8, 10)
+# Rows for the non-negative factorisation, whose time grows with them.
+NMF_ROWS = 1000
+
+
+def baseline_errors(
+    train: Observed, test: Observed, latents: int
+) -> dict[str, dict[int, np.ndarray]]:
+    """Mean squared error of each test row under linear reductions.
+
+    Args:
+        train: Training rows on the modelled pixels.
+        test: Test rows on them; what the other pixels lose is added, as for the model.
+        latents: The model's number of latents.
+
+    Returns:
+        `{"mean": {0: (row,)}, "pca": {d: (row,)}, "nmf": {d: (row,)}}`.
+    """
+    wanted = sorted({*COMPONENTS, latents})
+    wanted = [d for d in wanted if d < min(train.absorption.shape)]
+    mean = train.absorption.mean(axis=0)
+    found = {
+        "mean": {0: _errors(test, np.broadcast_to(mean, test.absorption.shape))},
+        "pca": _principal(train.absorption, test, mean, wanted),
+        "nmf": {},
+    }
+    for d in wanted:
+        found["nmf"][d] = _errors(test, _non_negative(train, test, d))
+    return found
+
+
+def _principal(absorption, test, mean, wanted) -> dict[int, np.ndarray]:
+    centred = absorption - mean
+    # The smaller of the two Gram matrices has the same components.
+    if len(centred) > centred.shape[1]:
+        _, vectors = np.linalg.eigh(centred.T @ centred)
+        basis = vectors[:, ::-1].T
+    else:
+        _, _, basis = np.linalg.svd(centred, full_matrices=False)
+    coefficients = (test.absorption - mean) @ basis[: max(wanted, default=0)].T
+    return {d: _errors(test, mean + coefficients[:, :d] @ basis[:d]) for d in wanted}
+
+
+def _non_negative(train: Observed, test: Observed, components: int) -> np.ndarray:
+    from sklearn.decomposition import NMF
+    from sklearn.exceptions import ConvergenceWarning
+
+    model = NMF(components, init="nndsvda", max_iter=150, tol=1e-3, random_state=0)
+    with warnings.catch_warnings():
+        # A looser optimum is good enough for a baseline's error.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(np.maximum(train.absorption[:NMF_ROWS], 0.0))
+        codes = model.transform(np.maximum(test.absorption, 0.0))
+    return codes @ model.components_
+
+
+def _errors(test: Observed, reconstruction: np.ndarray) -> np.ndarray:
+    good = test.weights > 0
+    square = np.where(good, (reconstruction - test.absorption) ** 2, 0.0)
+    total = square.sum(axis=1, dtype=np.float64) + test.rest_square
+    return total / np.maximum(test.counted, 1)
