@@ -12,6 +12,8 @@ from keras_astro.evaluation import style
 from keras_astro.evaluation.spectrum_lines import LineWindow
 
 COLUMNS, MOST = 3, 9
+# Lines shallower than this are not worth a panel.
+FAINTEST = 0.02
 
 
 @style.styled
@@ -29,7 +31,7 @@ def velocity_panels(
     Args:
         flux: `(pixel,)` over the continuum.
         reconstruction: `(pixel,)`.
-        windows: Lines to show; the nine with the deepest absorption are.
+        windows: Lines to choose from; at most nine that absorb are shown.
         amortised: A second reconstruction, `(pixel,)`, drawn dashed.
         good: Pixels that count; others are left out.
         title: Above all panels.
@@ -43,9 +45,7 @@ def velocity_panels(
     flux = np.asarray(flux, float)
     if good is not None:
         flux = np.where(good, flux, np.nan)
-    depth = [np.nansum(1 - flux[w.pixels]) for w in windows]
-    chosen = sorted(np.argsort(depth)[::-1][:MOST])
-    shown = [windows[i] for i in chosen]
+    shown = _deepest(flux, windows)
     columns = min(COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
     figure, grid = style.new_figure(
@@ -74,6 +74,19 @@ def velocity_panels(
     style.legend_below(figure, *grid[0, 0].get_legend_handles_labels(), columns=3)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
+
+
+def _deepest(flux, windows: Sequence[LineWindow]) -> list[LineWindow]:
+    """Lines with more absorption inside than at the edges, the strongest ones."""
+    depths = []
+    for window in windows:
+        lost = 1 - flux[window.pixels]
+        inside = np.abs(window.velocity) < 0.6 * np.abs(window.velocity).max()
+        outside = lost[~inside] if (~inside).any() else lost
+        depths.append(np.nan_to_num(np.nanmax(lost[inside]) - np.nanmin(outside)))
+    order = np.argsort(depths)[::-1][:MOST]
+    seen = [i for i in order if depths[i] > FAINTEST] or [int(order[0])]
+    return [windows[i] for i in sorted(seen)]
 
 
 def _limit(flux, reconstruction, windows) -> float:
