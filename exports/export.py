@@ -88,7 +88,7 @@ def export_run(
     rows |= latents(endpoints, rows)
     ranges |= latents(endpoints, ranges)
     for name in chosen.left_out:
-        endpoints.pop(name)
+        endpoints.pop(name, None)
     expected = keras_outputs(endpoints, rows)
     manifest |= {
         "quantization": chosen.quantize,

@@ -47,7 +47,7 @@ PROFILES = {
         0.5,
         1,
         0.005,
-        left_out=("encode", "decode", "reconstruct", "score"),
+        left_out=("encode", "decode", "reconstruct", "score", "observe", "absorb"),
     ),
 }
 DEFAULT = {"saved_model": "none", "tflite": "float16"}
