@@ -98,5 +98,5 @@ class CgmConfig(RunConfig):
     scores: Scores = Scores()
     simulation: Simulation = Simulation()
     # Small batches: 1600 rows need many steps, and wide layers keep them efficient.
-    train: TrainConfig = TrainConfig(epochs=100, batch_size=32, learning_rate=2e-3)
+    train: TrainConfig = TrainConfig(epochs=80, batch_size=32, learning_rate=2e-3)
     tune: TuneConfig = TuneConfig(trials=8, epochs=40, oracle="grid")

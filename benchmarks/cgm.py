@@ -1,0 +1,172 @@
+"""Fixed-seed experiments on quasar absorption spectra, one line of numbers each.
+
+    python benchmarks/cgm.py single noisy multi four challenge long
+
+Each experiment trains through `kastro train`'s own path, chooses nothing on the test
+rows, and measures them once at the end. `--set key=value` changes any setting.
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from keras_astro.data.sample import MemorySource
+from keras_astro.data.store import StoreSource, write_store
+from keras_astro.evaluation.spectrum_baselines import baseline_errors
+from keras_astro.evaluation.spectrum_rows import measure_rows
+from keras_astro.evaluation.subject import Subject
+from keras_astro.inference.predictor import open_predictor
+from keras_astro.losses.challenge import latent_penalty
+from keras_astro.simulate.cgm import iter_simulate, simulate
+from keras_astro.simulate.cgm_config import CgmSimulation
+from keras_astro.tasks.catalog import get_task, load_config
+from keras_astro.tasks.cgm_pixels import read_observed
+from keras_astro.training.run import Run
+from keras_astro.training.train import load_or_make_split, make_parts, train
+
+SEED = 20_000
+
+# Preset, changes to it, rows, and settings of the run.
+EXPERIMENTS = {
+    "single": ("single-cloud", {}, 2200, []),
+    "noisy": ("single-cloud", {"noise": 0.05}, 2200, ["train.epochs=60"]),
+    "four": ("single-cloud", {}, 2200, ["model.latent_dim=4"]),
+    "multi": ("multi-cloud", {}, 2200, ["train.epochs=100"]),
+    "challenge": (
+        "challenge-like",
+        {},
+        2200,
+        ["train.epochs=30", "model.step_kms=12", "train.batch_size=64"],
+    ),
+    # One pixel of the single-cloud grid in ten; five passes show time and memory.
+    "long": (
+        "single-cloud",
+        {"pixels": 100_000, "pixel_angstrom": 0.007},
+        2200,
+        ["train.epochs=5"],
+    ),
+}
+
+
+def main() -> None:
+    """Runs the experiments named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="+", choices=list(EXPERIMENTS))
+    parser.add_argument("--set", action="append", default=[], dest="settings")
+    parser.add_argument("--rows", type=int)
+    options = parser.parse_args()
+    for name in options.names:
+        experiment(name, options.settings, options.rows)
+
+
+def experiment(name: str, settings: list[str], rows: int | None) -> None:
+    """Simulates, trains, measures and prints."""
+    preset, changes, count, defaults = EXPERIMENTS[name]
+    prior = CgmSimulation.preset(preset).replace(**changes)
+    config, task = load_config("cgm", [*defaults, *settings]), get_task("cgm")
+    with tempfile.TemporaryDirectory() as folder:
+        source = simulated(prior, rows or count, Path(folder) / "rows.h5")
+        start = time.process_time()
+        run = Run.create(Path(folder) / "run", config)
+        train(task, source, run)
+        trained = time.process_time() - start
+        parts = make_parts(source, load_or_make_split(source, run, config))
+        start = time.process_time()
+        subject = Subject(open_predictor(run.path), parts.test, print, run, parts.train)
+        found = measure_rows(subject, steps=config.refinement.steps)
+        refined = time.process_time() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        active = run.load_model().get_layer("active")
+        train_rows, test_rows = (
+            read_observed(p, active) for p in (parts.train, parts.test)
+        )
+        wanted = baseline_errors(train_rows, test_rows, found.latents)
+    report(name, found, wanted)
+    print(
+        f"  {len(parts.train)} rows trained on, {active.active} of {active.pixels} "
+        f"pixels modelled; CPU {trained:.0f} s training, {refined:.0f} s refining "
+        f"{len(parts.test)} rows; peak {peak:.2f} GB",
+        flush=True,
+    )
+    if name == "challenge":
+        example(found, train_rows, test_rows, active)
+
+
+def simulated(prior: CgmSimulation, rows: int, path: Path):
+    """Rows in memory, or in a file where they are long."""
+    if prior.pixels <= 10_000:
+        return MemorySource(simulate(prior, rows, seed=SEED))
+    blocks = iter_simulate(prior, rows, seed=SEED)
+    write_store(path, blocks, generator="simulate.cgm", config={}, seed=SEED)
+    return StoreSource(path, get_task("cgm").schema)
+
+
+def report(name: str, found, baselines) -> None:
+    """Prints mean and median errors, before and after refinement, and baselines."""
+    floor = found.targets["noise_mse"]
+    errors = {
+        "mean spectrum": baselines["mean"][0],
+        f"PCA-{found.latents}": baselines["pca"][found.latents],
+        f"NMF-{found.latents}": baselines["nmf"][found.latents],
+        "amortised": found.mse(found.amortised),
+        "refined": found.mse(found.refined),
+    }
+    print(f"{name}: d = {found.latents}, noise floor {floor.mean():.4g}")
+    for label, error in errors.items():
+        excess = error - floor
+        print(
+            f"  {label:14s} MSE {error.mean():.4g} (median {np.median(error):.3g}), "
+            f"above the noise {excess.mean():.3g} (median {np.median(excess):.3g})"
+        )
+    penalised = errors["refined"].mean() + latent_penalty(found.latents)
+    constant = (np.ptp(found.refined, axis=0) == 0) & (np.ptp(found.flux, axis=0) > 0.5)
+    print(
+        f"  penalised loss {penalised:.4g}; negative pixels "
+        f"{np.sum(found.refined < 0)}, constant where the data vary by half "
+        f"{constant.sum()}"
+    )
+    for number, kind in enumerate(("rest", "Lyman limit", "damped")):
+        member = found.targets["absorber_class"] == number
+        if member.any():
+            ours, linear = (
+                (errors[key] - floor)[member].mean()
+                for key in ("refined", f"PCA-{found.latents}")
+            )
+            print(f"  {kind:14s} {member.sum():4d} rows: {ours:.3g}, PCA {linear:.3g}")
+
+
+def example(found, train_rows, test_rows, active) -> None:
+    """The organisers' example re-built: a dense net that ends with a rectifier."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    pixels = train_rows.absorption.shape[1]
+    sizes = (264, 128, 5, 128, 264)
+    model = keras.Sequential([keras.Input((pixels,))])
+    for size in sizes:
+        model.add(layers.Dense(size, "relu"))
+    model.add(layers.Dense(pixels, "relu"))
+    model.compile("adam", "mse")
+    flux = 1.0 - train_rows.absorption
+    model.fit(flux, flux, epochs=10, batch_size=32, verbose=0)
+    seen = 1.0 - test_rows.absorption
+    made = model.predict(seen, verbose=0)
+    total = ((made - seen) ** 2).sum() + test_rows.rest_square.sum()
+    error = total / test_rows.counted.sum()
+    dead = float((made == 0).all(axis=0).mean())
+    print(
+        f"  organisers' example on the modelled pixels: MSE {error:.4g}, "
+        f"{dead:.1%} of its outputs are 0 in all rows"
+    )
+
+
+if __name__ == "__main__":
+    main()
