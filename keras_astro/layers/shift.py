@@ -9,6 +9,8 @@ from keras import ops
 from keras_astro.registry import register
 
 C_KMS = 299792.458
+# Places on a grid need more digits than half precision has.
+EXACT = {"dtype": "float32"}
 # One unit of the first latent, so that it is of order 1.
 UNIT_KMS = 100.0
 
@@ -36,7 +38,7 @@ class RestSample(keras.layers.Layer):
     """
 
     def __init__(self, pixels: int, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(trainable=False, **EXACT | kwargs)
         self.pixels = pixels
 
     def build(self, input_shape):
@@ -103,7 +105,7 @@ class SplineShift(keras.layers.Layer):
     """
 
     def __init__(self, pixels: int, nodes: int, step_kms: float, **kwargs):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(trainable=False, **EXACT | kwargs)
         self.pixels = pixels
         self.nodes = nodes
         self.step_kms = step_kms

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_astro.layers.shift import C_KMS, UNIT_KMS
+from keras_astro.layers.shift import C_KMS, EXACT, UNIT_KMS
 from keras_astro.losses.faddeeva import voigt
 from keras_astro.registry import register
 
@@ -50,7 +50,7 @@ class VoigtAbsorption(keras.layers.Layer):
         runs: Sequence[Sequence[int]],
         **kwargs,
     ):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(trainable=False, **EXACT | kwargs)
         self.lines = [list(line) for line in lines]
         self.windows = [list(window) for window in windows]
         self.fine = fine
