@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -122,3 +123,59 @@ def artefact(lens_run):
         )
 
     return lambda fmt, quantize="none": export(fmt, quantize)
+
+
+@pytest.fixture(scope="session")
+def cgm_run(tmp_path_factory):
+    """A tiny finished run on spectra of two lines, with its rows and their parts."""
+    from keras_astro.data.sample import MemorySource
+    from keras_astro.simulate.cgm import simulate
+    from keras_astro.simulate.cgm_config import CgmSimulation
+    from keras_astro.tasks.catalog import get_task, load_config
+    from keras_astro.training.run import Run
+    from keras_astro.training.train import load_or_make_split, make_parts, train
+
+    folder = tmp_path_factory.mktemp("cgm_run")
+    prior = CgmSimulation(
+        pixels=400,
+        first_angstrom=1445.0,
+        lines=("H I 1215", "Si III 1206"),
+        pixel_angstrom=0.07,
+    )
+    path = folder / "rows.npz"
+    sample = simulate(prior, 220, seed=1)
+    names = {"id": sample.meta["id"]}
+    np.savez(path, **names, **sample.inputs, **sample.targets, **sample.axes)
+    config = load_config(
+        "cgm",
+        [
+            f"data.paths=[{path}]",
+            "train.epochs=12",
+            "train.learning_rate=0.005",
+            "model.latent_dim=3",
+            "model.hidden=[32]",
+            "model.decoder_hidden=[32]",
+            "system.lines=[H I 1215, Si III 1206]",
+        ],
+    )
+    task, rows = get_task("cgm"), MemorySource(sample)
+    run = Run.create(folder / "tiny", config)
+    train(task, rows, run)
+    parts = make_parts(rows, load_or_make_split(rows, run, config))
+    return SimpleNamespace(run=run, rows=rows, parts=parts, folder=folder)
+
+
+@pytest.fixture(scope="session")
+def cgm_tflite(cgm_run):
+    """The tiny run as a verified float16 file."""
+    from keras_astro.exports.export import export_run
+
+    return export_run(
+        cgm_run.run,
+        cgm_run.parts.calibration,
+        cgm_run.parts.test,
+        fmt="tflite",
+        quantize="float16",
+        out_dir=cgm_run.folder / "exports",
+        story=lambda _: None,
+    ).path

@@ -1,0 +1,151 @@
+"""The report of a spectrum model: numbers against their definitions, figures drawn."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_astro.data.readers import open_source
+from keras_astro.data.schemas import CGM
+from keras_astro.evaluation import figures, style
+from keras_astro.evaluation.cgm_sections import read_sweep
+from keras_astro.evaluation.evaluate import evaluate_artefact, evaluate_run
+from keras_astro.evaluation.latent_physics import Known, known_parameters
+from keras_astro.evaluation.spectrum_baselines import baseline_errors
+from keras_astro.evaluation.spectrum_lines import LineWindow, line_windows
+from keras_astro.inference.predictor import open_predictor
+from keras_astro.tasks.cgm_pixels import Observed
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def metrics(cgm_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    return evaluate_run(cgm_run.run, story=lambda _: None, out=folder), folder
+
+
+def test_metrics_of_a_run_have_their_fixed_names(metrics):
+    found, folder = metrics
+    names = {"mse_amortised", "mse_refined", "mse_pca", "penalised_loss", "noise_floor"}
+    assert names <= set(found)
+    assert found["mse_refined"] <= found["mse_amortised"]
+    assert found["penalised_loss"] == pytest.approx(found["mse_refined"] + 9e-5)
+    assert found["leaked_fraction"] == 0
+    assert found["negative_pixels"] == 0
+    stored = json.loads((folder / "metrics.json").read_text())
+    assert set(names) <= set(stored)
+    assert "r2_velocity_kms" in found
+
+
+def test_report_has_its_figures_and_the_page(metrics):
+    _, folder = metrics
+    drawn = {path.stem for path in (folder / "plots").glob("*.png")}
+    assert {
+        "reduction_curves",
+        "velocity_panels__worst",
+        "latent_traversals",
+        "latent_corner",
+        "latent_knowledge",
+        "equivalent_width_bias",
+        "error_by_group",
+        "p_value_calibration",
+    } <= drawn
+    page = (folder / "report.html").read_text()
+    assert "principal components" in page
+    assert (folder / "predictions.parquet").is_file()
+
+
+def test_an_artefact_is_measured_without_baselines(cgm_tflite, cgm_run, tmp_path):
+    sample = cgm_run.parts.test.read()
+    path = tmp_path / "rows.npz"
+    np.savez(path, **sample.inputs, **sample.axes)
+    source = open_source(path, CGM)
+    found = evaluate_artefact(
+        open_predictor(cgm_tflite), source, tmp_path / "r", story=lambda _: None
+    )
+    assert found["mse_refined"] <= found["mse_amortised"]
+    assert "mse_pca" not in found
+    assert found["noise_floor"] == 0
+
+
+def test_principal_components_are_the_best_linear_reduction():
+    basis = RNG.normal(size=(3, 30))
+    train = RNG.normal(size=(200, 3)) @ basis
+    test = RNG.normal(size=(20, 3)) @ basis
+
+    def observed(rows):
+        rest = np.full(len(rows), 0.5)
+        return Observed(rows, None, rest, np.full(len(rows), 50))
+
+    found = baseline_errors(observed(train), observed(test), 3)
+    assert np.allclose(found["pca"][3], 0.5 / 50, atol=1e-9)
+    assert (found["pca"][2] > found["pca"][3]).all()
+    mean = np.sum((test - train.mean(axis=0)) ** 2, axis=1)
+    assert np.allclose(found["mean"][0], (mean + 0.5) / 50)
+
+
+def test_parameters_that_latents_hold_are_told_from_those_they_do_not():
+    z = RNG.normal(size=(600, 2))
+    truth = {
+        "velocity_kms": 3 * z[:, 0],
+        "metallicity": np.abs(z[:, 1]),
+        "log_density": RNG.normal(size=600),
+        "clouds": np.ones(600),
+    }
+    half = slice(0, 400), slice(400, None)
+    found = known_parameters(
+        z[half[0]],
+        {k: v[half[0]] for k, v in truth.items()},
+        z[half[1]],
+        {k: v[half[1]] for k, v in truth.items()},
+    )
+    assert found["velocity_kms"].linear > 0.999
+    assert found["metallicity"].trees > 0.8 > 0.2 > found["metallicity"].linear
+    assert found["log_density"].trees < 0.1
+    assert "clouds" not in found
+
+
+def test_windows_are_centred_on_lines_and_wholly_inside():
+    grid = np.linspace(1440.0, 1480.0, 2000)
+    (window,) = line_windows(grid, ["H I 1215", "C IV 1548"], redshift=0.2)
+    assert window.name == "H I 1215"
+    assert abs(window.velocity[np.argmin(np.abs(window.velocity))]) < 5
+    assert window.velocity.min() < -490
+    assert window.velocity.max() > 490
+
+
+def test_the_best_trial_of_each_dimension_makes_the_sweep(tmp_path):
+    path = tmp_path / "leaderboard.csv"
+    assert read_sweep(path) is None
+    path.write_text(
+        "rank,model.latent_dim,mse_refined\n1,4,1e-5\n2,4,2e-5\n3,5,9e-6\n,6,\n"
+    )
+    assert read_sweep(path) == {4: 1e-5, 5: 9e-6}
+
+
+WINDOW = LineWindow("H I 1215", slice(0, 5), np.linspace(-400.0, 400.0, 5))
+EDGES = {
+    "flat spectrum": lambda: figures.velocity_panels(np.ones(5), np.ones(5), [WINDOW]),
+    "one latent": lambda: figures.latent_corner(np.arange(4.0)[:, None], np.ones(4)),
+    "no baseline": lambda: figures.reduction_curves(
+        {}, {"refined": (1, 1e-4)}, sweep={1: 1e-4}, floor=1e-5
+    ),
+    "traversal of nothing": lambda: figures.latent_traversals(
+        np.ones((1, 5, 5)), [WINDOW]
+    ),
+    "one group": lambda: figures.error_by_group(
+        {"ours": np.zeros(3)}, {"all": np.ones(3, bool), "none": np.zeros(3, bool)}
+    ),
+    "nothing known": lambda: figures.latent_knowledge(
+        {"metallicity": Known(-0.5, -0.1)}
+    ),
+    "no absorption": lambda: figures.equivalent_width_bias(
+        {"H I 1215": (np.zeros(3), np.zeros(3))}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_figures_render_at_the_edges_of_their_input(name):
+    assert len(style.png(EDGES[name]())) > 5000
