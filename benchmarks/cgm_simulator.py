@@ -44,11 +44,14 @@ def main() -> None:
 
 
 def rate(config: CgmSimulation, rows: int) -> float:
-    """Spectra a CPU second of the whole simulator."""
+    """Spectra a CPU second of the whole simulator, the best of three times."""
     cgm.simulate(config, 2, seed=0)
-    start = time.process_time()
-    cgm.simulate(config, rows, seed=1)
-    return rows / (time.process_time() - start)
+    seconds = []
+    for seed in range(3):
+        start = time.process_time()
+        cgm.simulate(config, rows, seed=seed)
+        seconds.append(time.process_time() - start)
+    return rows / min(seconds)
 
 
 def whole_grid_rate(profile, rows: int) -> float:

@@ -100,13 +100,12 @@ class VoigtAbsorption(keras.layers.Layer):
             part = self._line(parameters, line, self.velocity[i])
             depth = depth + ops.pad(part, ((0, 0), (first, self.fine - last)))
         lost = 1.0 - ops.exp(-depth)
-        return ops.concatenate(
-            [
-                ops.matmul(lost[:, first:last], matrix)
-                for matrix, (_, first, last) in zip(self.spread, self.runs, strict=True)
-            ],
-            axis=1,
-        )
+        seen = [
+            ops.matmul(lost[:, first:last], matrix)
+            for matrix, (_, first, last) in zip(self.spread, self.runs, strict=True)
+        ]
+        # Weights of a pixel sum to 1 but for rounding; flux must not fall below 0.
+        return ops.minimum(ops.concatenate(seen, axis=1), 1.0)
 
     def _line(self, parameters, line, velocity):
         wavelength, strength, damping, weight, ion = line
