@@ -39,3 +39,44 @@ MODULES = (
     "keras_astro.layers.shift",
     "keras_astro.layers.voigt",
     "keras_astro.losses.spectrum",
+    "keras_astro.losses.predictive",
+    "keras_astro.training.layerwise",
+    "keras_astro.training.optimizer",
+)
+
+_CLASSES: dict[str, type] = {}
+
+
+def register() -> Callable[[type], type]:
+    """Class decorator: makes a Keras object loadable from `.keras` files by its name.
+
+    Example:
+        >>> import keras
+        >>> @register()
+        ... class Twice(keras.layers.Layer):
+        ...     def call(self, x):
+        ...         return 2 * x
+        >>> registered()["Twice"] is Twice
+        True
+    """
+    import keras
+
+    decorate = keras.saving.register_keras_serializable(package=PACKAGE)
+
+    def remember(cls: type) -> type:
+        _CLASSES[cls.__name__] = cls
+        return decorate(cls)
+
+    return remember
+
+
+def registered() -> dict[str, type]:
+    """All registered classes imported so far, by class name."""
+    return dict(_CLASSES)
+
+
+def load_all() -> dict[str, type]:
+    """Imports every module with registered classes, so that Keras files load."""
+    for module in MODULES:
+        importlib.import_module(module)
+    return registered()

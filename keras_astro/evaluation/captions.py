@@ -55,6 +55,15 @@ CAPTIONS = {
         "How often intervals of a given probability hold the truth. On the diagonal the"
         " error bars are honest; below it they are too small, above it too large."
     ),
+    "pit_histogram": (
+        "Where the truth fell in each predicted distribution. Flat within the grey band"
+        " is honest; a hump means errors predicted too large, high ends too small, a"
+        " slope a bias."
+    ),
+    "reliability_diagram": (
+        "How often events of a predicted probability came true. On the diagonal"
+        " probabilities mean what they say; below it they are overconfident. Bars are"
+        " exact 95 % binomial intervals."
     ),
     "reduction_curves": (
         "Left, the error that is left with a given number of latents; right, with the"
@@ -85,3 +94,19 @@ CAPTIONS = {
     "error_by_group": (
         "Error of every test spectrum in groups of the neutral column. The mean over"
         " all spectra is set by the few at the right."
+    ),
+    "parity": (
+        "Estimate against truth, residuals below. Points on the line are exact; a tilt"
+        " towards the mean shows that the data carry little information there."
+    ),
+}
+
+
+def caption(name: str) -> str:
+    """Caption of a figure, by its name or the part before a dot or double underscore.
+
+    Example:
+        >>> caption("parity__theta_E_arcsec") == CAPTIONS["parity"], caption("other")
+        (True, '')
+    """
+    return CAPTIONS.get(name) or CAPTIONS.get(name.split("__")[0].split(".")[0], "")

@@ -13,4 +13,36 @@ from keras_astro.evaluation.figures.losses import loss_distribution
 from keras_astro.evaluation.figures.parity import parity
 from keras_astro.evaluation.figures.pit import pit_histogram
 from keras_astro.evaluation.figures.pulls import pull_histogram
+from keras_astro.evaluation.figures.reduction import reduction_curves
+from keras_astro.evaluation.figures.reliability import reliability_diagram
+from keras_astro.evaluation.figures.roc import roc
+from keras_astro.evaluation.figures.scores import score_distributions
+from keras_astro.evaluation.figures.shortcuts import shortcut_bars
+from keras_astro.evaluation.figures.spectra import velocity_panels
+from keras_astro.evaluation.figures.traversals import latent_traversals
+from keras_astro.evaluation.figures.widths import equivalent_width_bias
+
+__all__ = [
+    "anomaly_gallery",
+    "choose_examples",
+    "coverage_curve",
+    "detection_against",
+    "equivalent_width_bias",
+    "error_by_group",
+    "latent_corner",
+    "latent_knowledge",
+    "latent_map",
+    "latent_traversals",
+    "loss_distribution",
+    "p_value_calibration",
+    "parity",
+    "pit_histogram",
+    "pull_histogram",
     "reduction_curves",
+    "reliability_diagram",
+    "roc",
+    "score_distributions",
+    "shortcut_bars",
+    "training_history",
+    "velocity_panels",
+]
