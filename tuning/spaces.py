@@ -189,8 +189,8 @@ def _get(values: Mapping[str, Any], key: str) -> Any:
 
 # Modules with a `SPACE`, by task.
 SPACES = {
-    "cgm": "keras_astro.tuning.space_cgm",
     "lensing": "keras_astro.tuning.space_lensing",
+    "cgm": "keras_astro.tuning.space_cgm",
 }
 
 

@@ -21,7 +21,8 @@ class Absorption(keras.layers.Layer):
 
     Example:
         >>> flux = ops.convert_to_tensor([[0.25, float("nan"), 0.5]])
-        >>> lost, weight = Absorption()([flux, ops.ones((1, 3)), [[0.0, 0.0, 1.0]]])
+        >>> mask = ops.convert_to_tensor([[0.0, 0.0, 1.0]])
+        >>> lost, weight = Absorption()([flux, ops.ones((1, 3)), mask])
         >>> ops.convert_to_numpy(lost).tolist(), ops.convert_to_numpy(weight).tolist()
         ([[0.75, 0.0, 0.0]], [[1.0, 0.0, 0.0]])
     """
@@ -52,8 +53,9 @@ class WeightedMeanSquare(keras.layers.Layer):
     Output shape: `(batch,)`; 0 for rows without any weight.
 
     Example:
-        >>> x, y, weight = [[1.0, 2.0, 9.0]], [[0.0, 0.0, 0.0]], [[1.0, 0.5, 0.0]]
-        >>> float(WeightedMeanSquare()([x, y, weight])[0])
+        >>> x = ops.convert_to_tensor([[1.0, 2.0, 9.0]])
+        >>> weight = ops.convert_to_tensor([[1.0, 0.5, 0.0]])
+        >>> float(WeightedMeanSquare()([x, ops.zeros((1, 3)), weight])[0])
         1.5
     """
 
@@ -62,7 +64,7 @@ class WeightedMeanSquare(keras.layers.Layer):
         self.weighted = weighted
 
     def call(self, inputs):
-        x, y, weight = (ops.convert_to_tensor(part) for part in inputs)
+        x, y, weight = inputs
         counted = ops.cast(weight > 0, x.dtype)
         square = (weight if self.weighted else counted) * (x - y) ** 2
         count = ops.maximum(ops.sum(counted, axis=-1), 1.0)
