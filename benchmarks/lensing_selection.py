@@ -29,7 +29,8 @@ from keras_astro.metrics.detection import auc
 from keras_astro.models.lens_scorer import ENERGY
 from keras_astro.simulate.injection import inject_subhalos
 from keras_astro.tasks.catalog import get_task, load_config
-from keras_astro.tasks.lensing import FAINT, read_images
+from keras_astro.tasks.lensing import FAINT
+from keras_astro.tasks.lensing_frames import read_images
 from keras_astro.training.fit import fit_stage
 from keras_astro.training.train import make_parts, make_split, row_facts
 

@@ -8,24 +8,35 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_astro.data.sample import Sample, Source, Subset
+from keras_astro.data.sample import Sample, Subset
 from keras_astro.data.schemas import LENSING
-from keras_astro.layers.conformal import decision_facts, fit_reference
-from keras_astro.layers.contractive import ContractiveEncoder
+from keras_astro.layers.conformal import decision_facts
 from keras_astro.layers.pca import PrincipalComponents, fit_components
 from keras_astro.layers.physics import GaussianNegativeLogLikelihood
-from keras_astro.layers.sampling import VariationalCode
-from keras_astro.layers.tangent import TangentResidual, fit_subspaces
 from keras_astro.metrics.detection import auc
-from keras_astro.models import autoencoder, lens_scorer, variational
+from keras_astro.models import autoencoder, lens_scorer
 from keras_astro.simulate import injection
 from keras_astro.simulate.lens_config import LensingSimulation
 from keras_astro.simulate.lensing import iter_simulate
 from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.tasks.lensing_config import LensingConfig
+from keras_astro.tasks.lensing_frames import (
+    frame_geometry,
+    frames,
+    project,
+    read_images,
+    stacked,
+)
+from keras_astro.tasks.lensing_models import (
+    build_autoencoder,
+    calibrate,
+    feature_mse,
+    fit_tangent,
+    mirror_layers,
+    plain_encoder,
+    scoring_autoencoder,
+)
 from keras_astro.tasks.lensing_physics import SimulatedLenses, simulated_lenses
-
-BLOCK = 256
 
 # Injected subhalos that a good model finds in nine of ten comparisons; any model finds
 # stronger ones, and a search over them would be blind to detection.
@@ -34,9 +45,6 @@ FAINT = {"count": 2, "einstein_radius_pixels": (0.03, 0.15)}
 # Injected subhalos about as strong as the strongest real anomalies. Integers must reach
 # that far; reaching farther would leave normal lenses too few steps.
 STRONG = {"count": 5, "einstein_radius_pixels": (0.25, 0.9)}
-
-# Pixels across a frame, unless the settings say how many pixels make a bin.
-FRAME_PIXELS = 40
 
 # Training rows that help to choose the physics head's basis.
 BASIS_ROWS = 3000
@@ -285,7 +293,7 @@ class LensingTask(Task):
         models: Mapping[str, keras.Model],
     ) -> dict[str, float]:
         """Held-out reconstruction, and detection of injected subhalos; no labels."""
-        model = scoring_autoencoder(config, prepared, models["autoencoder"])
+        model = scoring_autoencoder(config, prepared.components, models["autoencoder"])
         normal = feature_mse(model, prepared.validation)
         injected = feature_mse(model, prepared.injected)
         labels = np.repeat([0, 1], [len(normal), len(injected)])
@@ -296,160 +304,3 @@ class LensingTask(Task):
             "val_reconstruction": reconstruction,
             "injected_auc": found,
         }
-
-
-def frame_geometry(
-    crop_pixels: int, bin_pixels: int | None, image_shape: tuple[int, int]
-) -> tuple[int, int]:
-    """Side of the crop and size of a bin, such that one divides the other.
-
-    Example:
-        >>> frame_geometry(120, None, (150, 150)), frame_geometry(120, None, (64, 64))
-        ((120, 3), (64, 2))
-    """
-    most = min(crop_pixels, *image_shape)
-    size = bin_pixels or max(1, round(most / FRAME_PIXELS))
-    # An even number of pixels is cut off, so that the centre stays the centre.
-    sides = [
-        side
-        for side in range(size, most + 1, size)
-        if (min(image_shape) - side) % 2 == 0
-    ]
-    return (sides[-1] if sides else most), size
-
-
-def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Model:
-    """The trainable autoencoder of a configuration, on features of `shape`."""
-    settings, objective = config.model, config.objective
-    if settings.kind == "conv":
-        encoder = autoencoder.conv_encoder(shape, settings.latent_dim)
-        decoder = autoencoder.conv_decoder(settings.latent_dim, shape)
-    else:
-        widths = {"hidden": settings.hidden}
-        encoder = autoencoder.dense_encoder(shape[0], settings.latent_dim, **widths)
-        decoder = autoencoder.dense_decoder(settings.latent_dim, shape[0], **widths)
-    if settings.variational:
-        encoder = variational.variational_encoder(encoder)
-    if objective.contractive:
-        encoder = ContractiveEncoder(
-            encoder,
-            objective.contractive,
-            method=objective.contractive_method,
-            seed=config.seed,
-            name="contractive",
-        )
-    if not settings.variational:
-        return autoencoder.chain(encoder, decoder)
-    code = VariationalCode(
-        settings.latent_dim,
-        settings.prior,
-        kl_weight=objective.kl,
-        warmup_steps=objective.kl_warmup_steps,
-        free_bits=objective.free_bits,
-        seed=config.seed,
-        name="code",
-    )
-    return variational.variational_autoencoder(encoder, code, decoder)
-
-
-def mirror_layers(
-    config: LensingConfig, components: PrincipalComponents
-) -> tuple[keras.layers.Layer, ...]:
-    """Layers from coefficients to those of the three mirror images, where averaged.
-
-    They are averaged over where the autoencoder has trained on mirror images too.
-    """
-    settings = config.model
-    wanted = settings.average_reflections and config.preprocessing.flips
-    if not wanted or settings.kind == "conv":
-        return ()
-    found = []
-    for name, axes in (("y", (0,)), ("x", (1,)), ("both", (0, 1))):
-        matrix = components.reflection(axes)
-        layer = keras.layers.Dense(
-            len(matrix), use_bias=False, trainable=False, name=f"reflect_{name}"
-        )
-        layer.build((None, len(matrix)))
-        layer.set_weights([matrix])
-        found.append(layer)
-    return tuple(found)
-
-
-def scoring_autoencoder(
-    config: LensingConfig, prepared: Prepared, fitted: keras.Model
-) -> keras.Model:
-    """Features to their reconstruction as the full model scores it."""
-    features = keras.Input(fitted.input_shape[1:], name="features")
-    _, decoded = autoencoder.reconstruct(
-        plain_encoder(fitted),
-        fitted.get_layer("decoder"),
-        features,
-        mirror_layers(config, prepared.components),
-    )
-    return keras.Model(features, decoded, name="scoring_autoencoder")
-
-
-def plain_encoder(model: keras.Model) -> keras.Model:
-    """The encoder without what only training needs."""
-    return variational.posterior_mean_encoder(model)
-
-
-def fit_tangent(config: LensingConfig, coefficients: np.ndarray) -> TangentResidual:
-    """Local subspaces of the training rows, as many as there are rows for."""
-    rows, width = coefficients.shape
-    clusters = min(config.scores.tangent_clusters, rows // 4)
-    rank = min(config.scores.tangent_rank, width - 1)
-    tangent = TangentResidual(clusters, rank, name="tangent")
-    found = fit_subspaces(coefficients, clusters=clusters, rank=rank, seed=config.seed)
-    tangent.set_subspaces(*found)
-    return tangent
-
-
-def calibrate(model: keras.Model, reference: np.ndarray, held: np.ndarray) -> None:
-    """Sets the statistics of normal lenses, each from rows the step before lacks."""
-    outputs = model.predict({"image": reference}, verbose=0)
-    layer = model.get_layer("anomaly_map")
-    # The sd starts at 1, so that the map is still the smoothed residual itself.
-    layer.set_expected_sd(outputs["anomaly_map"].std(axis=0))
-    if "einstein_radius_pull" in outputs:
-        model.get_layer("pull").set_reference(outputs["theta_E_arcsec"])
-    outputs = model.predict({"image": reference}, verbose=0)
-    parts = [outputs[name] for name in lens_scorer.ENERGY if name in outputs]
-    combined = model.get_layer("combined_score")
-    combined.set_reference(*fit_reference(parts, combined.energies))
-    score = model.predict({"image": held}, verbose=0)["score"]
-    model.get_layer("conformal").set_calibration(score)
-
-
-def frames(
-    stem: keras.Model, source: Source, *, flips: bool = False
-) -> Iterator[np.ndarray]:
-    """Frames of a source in blocks; with `flips`, each in its four reflections."""
-    for block in source.blocks(BLOCK):
-        frame = np.asarray(stem.predict_on_batch(block.inputs["image"]))
-        yield frame
-        if flips:
-            yield frame[:, ::-1]
-            yield frame[:, :, ::-1]
-            yield frame[:, ::-1, ::-1]
-
-
-def stacked(blocks: Iterator[np.ndarray]) -> np.ndarray:
-    """Blocks as one array."""
-    return np.concatenate(list(blocks))
-
-
-def project(components: PrincipalComponents, frame: np.ndarray) -> np.ndarray:
-    """Coefficients of frames, as an array."""
-    return np.asarray(components(frame), dtype="float32")
-
-
-def read_images(source: Source) -> np.ndarray:
-    """All images of a source that fits in memory, such as a held-out part."""
-    return source.read().inputs["image"]
-
-
-def feature_mse(model: keras.Model, features: np.ndarray) -> np.ndarray:
-    """Mean squared error of each row's reconstruction, `(row,)`."""
-    difference = model.predict(features, verbose=0, batch_size=1024) - features
-    return np.mean(difference**2, axis=tuple(range(1, features.ndim)))

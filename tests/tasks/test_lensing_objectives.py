@@ -7,17 +7,17 @@ import pytest
 from keras_astro.config import TrainConfig
 from keras_astro.layers.pca import PrincipalComponents
 from keras_astro.tasks.base import Stage
-from keras_astro.tasks.lensing import (
-    build_autoencoder,
-    feature_mse,
-    mirror_layers,
-    plain_encoder,
-)
 from keras_astro.tasks.lensing_config import (
     LensingConfig,
     Model,
     Objective,
     Preprocessing,
+)
+from keras_astro.tasks.lensing_models import (
+    build_autoencoder,
+    feature_mse,
+    mirror_layers,
+    plain_encoder,
 )
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.fit import fit_stage

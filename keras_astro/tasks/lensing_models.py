@@ -1,0 +1,123 @@
+"""The trainable autoencoder of lenses, and what is measured for its scores."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from keras_astro.layers.conformal import fit_reference
+from keras_astro.layers.contractive import ContractiveEncoder
+from keras_astro.layers.pca import PrincipalComponents
+from keras_astro.layers.sampling import VariationalCode
+from keras_astro.layers.tangent import TangentResidual, fit_subspaces
+from keras_astro.models import autoencoder, lens_scorer, variational
+from keras_astro.tasks.lensing_config import LensingConfig
+
+
+def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Model:
+    """The trainable autoencoder of a configuration, on features of `shape`."""
+    settings, objective = config.model, config.objective
+    if settings.kind == "conv":
+        encoder = autoencoder.conv_encoder(shape, settings.latent_dim)
+        decoder = autoencoder.conv_decoder(settings.latent_dim, shape)
+    else:
+        widths = {"hidden": settings.hidden}
+        encoder = autoencoder.dense_encoder(shape[0], settings.latent_dim, **widths)
+        decoder = autoencoder.dense_decoder(settings.latent_dim, shape[0], **widths)
+    if settings.variational:
+        encoder = variational.variational_encoder(encoder)
+    if objective.contractive:
+        encoder = ContractiveEncoder(
+            encoder,
+            objective.contractive,
+            method=objective.contractive_method,
+            seed=config.seed,
+            name="contractive",
+        )
+    if not settings.variational:
+        return autoencoder.chain(encoder, decoder)
+    code = VariationalCode(
+        settings.latent_dim,
+        settings.prior,
+        kl_weight=objective.kl,
+        warmup_steps=objective.kl_warmup_steps,
+        free_bits=objective.free_bits,
+        seed=config.seed,
+        name="code",
+    )
+    return variational.variational_autoencoder(encoder, code, decoder)
+
+
+def mirror_layers(
+    config: LensingConfig, components: PrincipalComponents
+) -> tuple[keras.layers.Layer, ...]:
+    """Layers from coefficients to those of the three mirror images, where averaged.
+
+    They are averaged over where the autoencoder has trained on mirror images too.
+    """
+    settings = config.model
+    wanted = settings.average_reflections and config.preprocessing.flips
+    if not wanted or settings.kind == "conv":
+        return ()
+    found = []
+    for name, axes in (("y", (0,)), ("x", (1,)), ("both", (0, 1))):
+        matrix = components.reflection(axes)
+        layer = keras.layers.Dense(
+            len(matrix), use_bias=False, trainable=False, name=f"reflect_{name}"
+        )
+        layer.build((None, len(matrix)))
+        layer.set_weights([matrix])
+        found.append(layer)
+    return tuple(found)
+
+
+def scoring_autoencoder(
+    config: LensingConfig, components: PrincipalComponents, fitted: keras.Model
+) -> keras.Model:
+    """Features to their reconstruction as the full model scores it."""
+    features = keras.Input(fitted.input_shape[1:], name="features")
+    _, decoded = autoencoder.reconstruct(
+        plain_encoder(fitted),
+        fitted.get_layer("decoder"),
+        features,
+        mirror_layers(config, components),
+    )
+    return keras.Model(features, decoded, name="scoring_autoencoder")
+
+
+def plain_encoder(model: keras.Model) -> keras.Model:
+    """The encoder without what only training needs."""
+    return variational.posterior_mean_encoder(model)
+
+
+def fit_tangent(config: LensingConfig, coefficients: np.ndarray) -> TangentResidual:
+    """Local subspaces of the training rows, as many as there are rows for."""
+    rows, width = coefficients.shape
+    clusters = min(config.scores.tangent_clusters, rows // 4)
+    rank = min(config.scores.tangent_rank, width - 1)
+    tangent = TangentResidual(clusters, rank, name="tangent")
+    found = fit_subspaces(coefficients, clusters=clusters, rank=rank, seed=config.seed)
+    tangent.set_subspaces(*found)
+    return tangent
+
+
+def calibrate(model: keras.Model, reference: np.ndarray, held: np.ndarray) -> None:
+    """Sets the statistics of normal lenses, each from rows the step before lacks."""
+    outputs = model.predict({"image": reference}, verbose=0)
+    layer = model.get_layer("anomaly_map")
+    # The sd starts at 1, so that the map is still the smoothed residual itself.
+    layer.set_expected_sd(outputs["anomaly_map"].std(axis=0))
+    if "einstein_radius_pull" in outputs:
+        model.get_layer("pull").set_reference(outputs["theta_E_arcsec"])
+    outputs = model.predict({"image": reference}, verbose=0)
+    parts = [outputs[name] for name in lens_scorer.ENERGY if name in outputs]
+    combined = model.get_layer("combined_score")
+    combined.set_reference(*fit_reference(parts, combined.energies))
+    score = model.predict({"image": held}, verbose=0)["score"]
+    model.get_layer("conformal").set_calibration(score)
+
+
+def feature_mse(model: keras.Model, features: np.ndarray) -> np.ndarray:
+    """Mean squared error of each row's reconstruction, `(row,)`."""
+    difference = model.predict(features, verbose=0, batch_size=1024) - features
+    return np.mean(difference**2, axis=tuple(range(1, features.ndim)))
