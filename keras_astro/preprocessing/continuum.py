@@ -44,15 +44,17 @@ class FillBadPixels(keras.layers.Layer):
 
     def call(self, spectrum):
         flux, ivar, mask = spectrum
-        # A number that is not one differs from itself.
-        is_good = ops.logical_and(ivar > 0, mask < 0.5)
+        # What is no number differs from itself.
+        # All other comparisons are with 0, the one constant that integers keep.
+        is_good = ops.logical_and(ivar > 0, 0.5 - mask > 0)
         is_good = ops.logical_and(is_good, flux == flux)
         good = ops.cast(is_good, flux.dtype)
         flux = ops.where(is_good, flux, ops.zeros_like(flux))
         share = _running_mean(good, self.pixels)
         # Less than one good pixel in the neighbourhood is none, up to rounding.
-        some = share > 0.5 / self.pixels
-        near = _running_mean(flux, self.pixels) / ops.where(some, share, 1.0)
+        some = share - 0.5 / self.pixels > 0
+        near = _running_mean(flux, self.pixels)
+        near = near / ops.where(some, share, ops.ones_like(share))
         count = ops.maximum(ops.sum(good, axis=1, keepdims=True), 1.0)
         near = ops.where(some, near, ops.sum(flux, axis=1, keepdims=True) / count)
         return flux + (1.0 - good) * near, good

@@ -56,21 +56,7 @@ def residual_spectrum(
     bottom.plot(wavelength, middle, color=style.BLUE, label="median", **thin)
     bottom.axhline(0.0, color=style.GREY, linewidth=0.8)
     ends = wavelength[0], wavelength[-1]
-    for name, place in (lines or {}).items():
-        if ends[0] < place < ends[1]:
-            for axes in (top, bottom):
-                axes.axvline(place, color=style.GREEN, linewidth=0.7, alpha=0.6)
-            top.annotate(
-                name,
-                (place, 0.0),
-                (3, 4),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                rotation=90,
-                va="bottom",
-                fontsize=7.5,
-                color=style.GREEN,
-            )
+    _name_lines(top, bottom, lines or {}, ends)
     limit = 1.3 * np.percentile(np.abs([low, high]), 99.5) or 1.0
     bottom.set_ylim(-limit, limit)
     top.set_xlim(*ends)
@@ -88,6 +74,25 @@ def residual_spectrum(
     )
     style.legend_below(figure, handles, names, columns=4)
     return figure
+
+
+def _name_lines(top, bottom, lines: Mapping[str, float], ends) -> None:
+    for name, place in lines.items():
+        if not ends[0] < place < ends[1]:
+            continue
+        for axes in (top, bottom):
+            axes.axvline(place, color=style.GREEN, linewidth=0.7, alpha=0.6)
+        top.annotate(
+            name,
+            (place, 0.0),
+            (3, 4),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            rotation=90,
+            va="bottom",
+            fontsize=7.5,
+            color=style.GREEN,
+        )
 
 
 @style.styled
