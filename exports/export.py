@@ -176,7 +176,7 @@ def model_inputs(sample: Sample, specs: dict[str, Any]) -> dict[str, np.ndarray]
         specs: The manifest's inputs of a signature.
     """
     return {
-        name: sample.inputs[name]
+        name: np.asarray(sample.inputs[name], spec["dtype"])
         if name in sample.inputs
         else np.full((len(sample), *spec["shape"][1:]), spec["fill"], spec["dtype"])
         for name, spec in specs.items()

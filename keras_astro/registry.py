@@ -14,11 +14,14 @@ PACKAGE = "keras_astro"
 # Modules that define registered classes, one line each.
 MODULES = (
     "keras_astro.preprocessing.images",
+    "keras_astro.preprocessing.continuum",
     "keras_astro.layers.absorption",
     "keras_astro.layers.active",
     "keras_astro.layers.column",
     "keras_astro.layers.consistent",
     "keras_astro.layers.contractive",
+    "keras_astro.layers.domain",
+    "keras_astro.layers.ensemble",
     "keras_astro.layers.ensemble_moments",
     "keras_astro.layers.interpolation",
     "keras_astro.layers.likelihoods",

@@ -191,6 +191,7 @@ def _get(values: Mapping[str, Any], key: str) -> Any:
 SPACES = {
     "lensing": "keras_astro.tuning.space_lensing",
     "cgm": "keras_astro.tuning.space_cgm",
+    "stellar": "keras_astro.tuning.space_stellar",
 }
 
 

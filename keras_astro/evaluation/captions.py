@@ -4,6 +4,19 @@ A report uses these texts for figures of these names that come without a caption
 """
 
 CAPTIONS = {
+    "residual_spectrum": (
+        "Above, the spectrum of median depth and its reconstruction; below, the median"
+        " residual of all rows and the band that holds 68 % of them. A residual at a"
+        " line is physics that the model has not learnt; a wave is the continuum."
+    ),
+    "kiel_diagram": (
+        "Estimates in the plane of temperature and gravity, with the truth in grey"
+        " where it is known. Stars off the grey are unlike all whose truth is known."
+    ),
+    "error_against": (
+        "Error of each label against the signal-to-noise ratio. Where the curve is"
+        " flat, more light would not help: the model or its training set is the limit."
+    ),
     "loss_distribution": (
         "Reconstruction loss of both classes. The network has only learnt normal rows,"
         " so anomalous ones should lie to the right. Triangles mark the medians."

@@ -57,6 +57,16 @@ CATALOG = {
         evaluation="keras_astro.evaluation.lensing:examine",
         quality="keras_astro.inference.quality:image_flags",
     ),
+    "stellar": Entry(
+        name="stellar",
+        title="Stellar parameters",
+        summary="Teff, log g, [M/H], v sin i with intervals (simulated dwarfs: a toy)",
+        config="keras_astro.tasks.stellar_config:StellarConfig",
+        task="keras_astro.tasks.stellar:StellarTask",
+        schema="keras_astro.data.star_schema:STELLAR",
+        evaluation="keras_astro.evaluation.stellar:examine",
+        quality="keras_astro.inference.star_quality:star_flags",
+    ),
     "cgm": Entry(
         name="cgm",
         title="Quasar absorption",

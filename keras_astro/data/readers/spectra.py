@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from keras_astro.data.readers.arrays import ID_NAMES, first_of, load_npz
+from keras_astro.data.readers.named_spectra import stacked_vectors
 from keras_astro.data.readers.spectrum_tables import read_fits_spectrum
 from keras_astro.data.sample import MemorySource, Sample, Schema, Source
 from keras_astro.data.store import StoreSource, open_hdf5, reading
@@ -57,7 +58,9 @@ def open_spectra(
             is_store = "task" in file.attrs or "inputs" in file
         return StoreSource(path, schema) if is_store else Hdf5Spectra(path, schema)
     if name.endswith((".npz", ".npy")):
-        arrays = load_npz(path, schema)
+        arrays = stacked_vectors(
+            load_npz(path, schema), known=FLUX, grid=(*WAVELENGTH, *LOG_WAVELENGTH)
+        )
         return MemorySource(spectra_sample(arrays, schema, str(path)))
     raise DataError(
         f"{path}: expected .h5, .npz, .fits or a folder of FITS tables, found a file "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_astro.data.readers.wcs_spectra import image_spectrum
 from keras_astro.errors import DataError
 
 # Names in use: COS x1d and coadded spectra, SDSS, and what people write by hand.
@@ -49,7 +50,7 @@ def read_fits_spectrum(path: Path) -> dict[str, np.ndarray]:
             warnings.simplefilter("error", AstropyWarning)
             with path.open("rb") as file, fits.open(file, memmap=False) as hdus:
                 for hdu in hdus:
-                    found = _columns(hdu)
+                    found = _columns(hdu) or image_spectrum(hdu, path)
                     if found:
                         return found
                 kinds = ", ".join(hdu.name or "primary" for hdu in hdus)

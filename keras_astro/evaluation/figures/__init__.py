@@ -19,6 +19,11 @@ from keras_astro.evaluation.figures.roc import roc
 from keras_astro.evaluation.figures.scores import score_distributions
 from keras_astro.evaluation.figures.shortcuts import shortcut_bars
 from keras_astro.evaluation.figures.spectra import velocity_panels
+from keras_astro.evaluation.figures.stars import (
+    error_against,
+    kiel_diagram,
+    residual_spectrum,
+)
 from keras_astro.evaluation.figures.traversals import latent_traversals
 from keras_astro.evaluation.figures.widths import equivalent_width_bias
 
@@ -28,7 +33,9 @@ __all__ = [
     "coverage_curve",
     "detection_against",
     "equivalent_width_bias",
+    "error_against",
     "error_by_group",
+    "kiel_diagram",
     "latent_corner",
     "latent_knowledge",
     "latent_map",
@@ -40,6 +47,7 @@ __all__ = [
     "pull_histogram",
     "reduction_curves",
     "reliability_diagram",
+    "residual_spectrum",
     "roc",
     "score_distributions",
     "shortcut_bars",

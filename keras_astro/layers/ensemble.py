@@ -1,0 +1,177 @@
+"""Ensembles of regressors in one graph: their loss, their mixture, their intervals."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_astro.registry import register
+
+
+def _split(raw, members: int):
+    """Means and bounded log variances, each `(batch, member, parameter)`."""
+    table = ops.reshape(raw, (-1, members, raw.shape[-1] // members))
+    parameters = table.shape[-1] // 2
+    # A bounded log variance keeps the first steps of training finite.
+    return table[..., :parameters], 12.0 * ops.tanh(table[..., parameters:] / 12.0)
+
+
+@register()
+class EnsembleNegativeLogLikelihood(keras.losses.Loss):
+    """Mean over members of -log N(target; mean, variance), up to a constant.
+
+    Members share no weights, so that each learns as if it were alone.
+
+    Args:
+        members: Number of members.
+
+    Call arguments: standardised targets `(batch, parameter)`; raw outputs
+    `(batch, member * 2 * parameter)`, means before log variances in each member.
+
+    Reference:
+        Lakshminarayanan, Pritzel and Blundell 2017, NeurIPS 30, section 2.
+    """
+
+    def __init__(self, members: int, name="ensemble_nll", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.members = members
+
+    def call(self, y_true, y_pred):
+        mean, log_variance = _split(y_pred, self.members)
+        square = (ops.expand_dims(y_true, 1) - mean) ** 2 * ops.exp(-log_variance)
+        return 0.5 * ops.mean(square + log_variance, axis=(1, 2))
+
+    def get_config(self):
+        return super().get_config() | {"members": self.members}
+
+
+@register()
+class EnsembleMixture(keras.layers.Layer):
+    """Mean and standard deviation of the mixture of all members, in physical units.
+
+    The variance is the members' mean variance and the variance of their means.
+
+    Args:
+        members: Number of members.
+        parameters: Number of parameters.
+
+    Input shape: `(batch, member * 2 * parameter)`.
+    Output shape: means and standard deviations, each `(batch, parameter)`.
+
+    Example:
+        >>> raw = ops.convert_to_tensor([[1.0, 0.0, 3.0, 0.0]])
+        >>> mean, sd = EnsembleMixture(2, 1)(raw)
+        >>> float(mean[0, 0]), round(float(sd[0, 0]) ** 2, 5)
+        (2.0, 2.0)
+    """
+
+    def __init__(self, members: int, parameters: int, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.members = members
+        self.parameters = parameters
+
+    def build(self, input_shape):
+        shape = (self.parameters,)
+        options = {"shape": shape, "trainable": False}
+        self.offset = self.add_weight(initializer="zeros", name="offset", **options)
+        self.unit = self.add_weight(initializer="ones", name="unit", **options)
+
+    def set_units(self, offset, unit) -> None:
+        """Sets mean and sd of the training targets, each `(parameters,)`."""
+        self.offset.assign(offset)
+        self.unit.assign(unit)
+
+    def call(self, raw):
+        means, log_variances = _split(raw, self.members)
+        mean = ops.mean(means, axis=1)
+        spread = ops.mean((means - ops.expand_dims(mean, 1)) ** 2, axis=1)
+        variance = ops.mean(ops.exp(log_variances), axis=1) + spread
+        return mean * self.unit + self.offset, ops.sqrt(variance) * self.unit
+
+    def compute_output_shape(self, input_shape):
+        shape = (input_shape[0], self.parameters)
+        return shape, shape
+
+    def get_config(self):
+        config = super().get_config() | {
+            "members": self.members,
+            "parameters": self.parameters,
+        }
+        config.pop("trainable", None)
+        return config
+
+
+LEVELS = (0.68, 0.95)
+
+
+@register()
+class ConformalBounds(keras.layers.Layer):
+    """Ends of intervals that hold the truth as often as they say.
+
+    The ends are mean + q * sd, with q quantiles of (truth - mean) / sd on calibration
+    rows, one for each end, level and parameter: errors may be asymmetric.
+
+    Args:
+        parameters: Number of parameters.
+
+    Input shape: means and standard deviations, each `(batch, parameter)`.
+    Output shape: `(batch, parameter, 4)`: low and high of 68 %, low and high of 95 %.
+
+    Reference:
+        Lei et al. 2018, JASA 113, 1094, section 5.2 (locally weighted intervals).
+    """
+
+    def __init__(self, parameters: int, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.parameters = parameters
+
+    def build(self, input_shape):
+        self.factors = self.add_weight(
+            shape=(self.parameters, 2 * len(LEVELS)),
+            initializer="zeros",
+            trainable=False,
+            name="factors",
+        )
+
+    def calibrate(self, truth, mean, sd) -> None:
+        """Measures the factors on rows that trained nothing, `(row, parameter)`."""
+        self.factors.assign(conformal_factors(truth, mean, sd))
+
+    def call(self, estimate):
+        mean, sd = estimate
+        return ops.expand_dims(mean, 2) + ops.expand_dims(sd, 2) * self.factors
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[0], 2 * len(LEVELS))
+
+    def get_config(self):
+        config = super().get_config() | {"parameters": self.parameters}
+        config.pop("trainable", None)
+        return config
+
+
+def conformal_factors(truth, mean, sd) -> np.ndarray:
+    """Quantiles of standardised errors such that each tail holds its share.
+
+    With n calibration rows, the upper end of a tail of a takes the
+    ceil((n + 1)(1 - a))-th error, the lower end its mirror image, so that coverage is
+    at least nominal for exchangeable rows.
+
+    Args:
+        truth: `(row, parameter)`.
+        mean: Estimates of that shape.
+        sd: Their standard deviations.
+
+    Returns:
+        `(parameter, 4)`.
+    """
+    errors = np.sort((np.asarray(truth) - mean) / sd, axis=0)
+    rows = len(errors)
+    ends = []
+    for level in LEVELS:
+        tail = (1 - level) / 2
+        # Guards 100 * 0.84 = 84 against rounding to just above it.
+        rank = min(int(np.ceil((rows + 1) * (1 - tail) * (1 - 1e-12))), rows)
+        ends += [errors[rows - rank], errors[rank - 1]]
+    return np.stack(ends, axis=1)

@@ -1,0 +1,126 @@
+"""The stellar task: from simulated rows to a calibrated model."""
+
+import numpy as np
+import pytest
+
+from keras_astro.data.sample import MemorySource, Sample
+from keras_astro.data.star_schema import STELLAR
+from keras_astro.errors import DataError
+from keras_astro.tasks.catalog import get_task, load_config
+from keras_astro.tasks.stellar import simulation
+from keras_astro.tasks.stellar_config import Simulation
+from keras_astro.tasks.stellar_features import LABELS, model_inputs
+from keras_astro.training.fit import fit_stage
+from keras_astro.training.train import make_parts, make_split
+
+TINY = [
+    "train.epochs=1",
+    "train.jit=off",
+    "preprocessing.pca_components=8",
+    "preprocessing.continuum_bins=6",
+    "model.latent_dim=3",
+    "model.hidden=[16]",
+    "model.regressor_hidden=[16]",
+    "model.members=2",
+    "model.regressor=dense",
+    "simulation.pixels=240",
+    "data.simulated_rows=320",
+]
+
+
+def config(*overrides):
+    return load_config("stellar", [*TINY, *overrides])
+
+
+@pytest.fixture(scope="module")
+def source():
+    task = get_task("stellar")
+    blocks = list(task.simulate(config(), 320, seed=1))
+    groups = {
+        group: {
+            k: np.concatenate([getattr(b, group)[k] for b in blocks])
+            for k in getattr(blocks[0], group)
+        }
+        for group in ("inputs", "targets", "meta")
+    }
+    return MemorySource(Sample(STELLAR, **groups, axes=blocks[0].axes))
+
+
+def parts_of(source, settings):
+    facts = source.facts()
+    split = make_split(
+        facts["group"],
+        np.zeros(len(source), bool),
+        settings.data,
+        seed=0,
+        ids=facts["id"],
+    )
+    assert split.leaked_fraction(facts["group"]) == 0
+    return make_parts(source, split)
+
+
+def trained(source, *overrides):
+    task, settings = get_task("stellar"), config(*overrides)
+    parts = parts_of(source, settings)
+    prepared = task.prepare(settings, parts)
+    models = {}
+    for stage in task.stages(settings, prepared):
+        history = fit_stage(stage, settings.train, seed=0)
+        assert np.isfinite(history[-1]["val_loss"])
+        models[stage.name] = stage.model
+    measured = task.objective(settings, prepared, models)
+    assert np.isfinite(list(measured.values())).all()
+    return task, task.assemble(settings, prepared, models, parts), parts
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["train.epochs=12", "train.batch_size=8", "train.learning_rate=0.01"],
+        ["model.regressor=cnn", "objective.consistency=0.1"],
+        ["model.regressor=direct_cnn"],
+        ["model.variational=true", "objective.contractive=0"],
+    ],
+    ids=["dense", "cnn", "direct_cnn", "variational"],
+)
+def test_a_run_ends_with_calibrated_labels(source, overrides):
+    task, model, parts = trained(source, *overrides)
+    sample = parts.calibration.read()
+    found = task.endpoints(model)["predict"].predict_on_batch(model_inputs(sample))
+    found = {k: np.asarray(v) for k, v in found.items()}
+    truth = sample.targets["teff_kelvin"]
+    inside = (found["teff_low_68_kelvin"] <= truth) & (
+        truth <= found["teff_high_68_kelvin"]
+    )
+    # On the rows that set them, the intervals hold what they promise and little more.
+    assert 0.68 <= inside.mean() < 0.85
+    assert found["is_anomaly"].mean() < 0.1
+    assert task.calibration(model)["n"] == len(sample)
+    assert set(task.merit(sample.targets, found)) == {f"r2_{name}" for name in LABELS}
+    if "train.epochs=12" in overrides:
+        assert np.abs(found["teff_kelvin"] - truth).mean() < 0.5 * truth.std()
+
+
+def test_rows_without_labels_cannot_train(source):
+    sample = source.read()
+    without = {k: v for k, v in sample.targets.items() if k != "logg_dex"}
+    bare = MemorySource(
+        Sample(STELLAR, sample.inputs, without, sample.meta, "night.h5")
+    )
+    settings = config()
+    with pytest.raises(DataError, match="night.h5: no labels.*logg_dex"):
+        get_task("stellar").prepare(settings, parts_of(bare, settings))
+
+
+def test_missing_errors_and_masks_are_filled(source):
+    sample = source.read(0, 4)
+    bare = Sample(STELLAR, {"flux": sample.inputs["flux"]})
+    found = model_inputs(bare)
+    assert (found["ivar"] == 1).all()
+    assert (found["mask"] == 0).all()
+
+
+def test_single_switches_go_over_those_of_the_gap():
+    found = simulation(Simulation(gap="observed", fringes=0.0, pixels=500)).gap
+    assert (found.fringes, found.tellurics) == (0.0, 0.1)
+    assert simulation(Simulation(preset="m-dwarf-grid")).rows_per_atmosphere == 13
