@@ -6,7 +6,6 @@ not on how many processes made them.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from functools import lru_cache, partial
 
@@ -23,6 +22,7 @@ from keras_astro.simulate.cgm_lines import (
     get_line,
     lyman_series,
 )
+from keras_astro.simulate.parallel import in_order
 from keras_astro.simulate.spectrograph import fine_grid, oversampling, spread_matrix
 from keras_astro.simulate.voigt import Clouds, Windows, add_line, line_windows
 
@@ -66,12 +66,7 @@ def iter_simulate(
         (child, start, min(BLOCK, n - start))
         for child, start in zip(seeds, starts, strict=True)
     ]
-    work = partial(_block, config)
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(work, tasks)
+    yield from in_order(partial(_block, config), tasks, jobs=jobs)
 
 
 def _block(config: CgmSimulation, task) -> Sample:

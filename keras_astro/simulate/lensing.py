@@ -6,7 +6,6 @@ on how many processes made them.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from functools import partial
 
@@ -28,6 +27,7 @@ from keras_astro.simulate.lens_fields import (
 )
 from keras_astro.simulate.lens_light import sersic
 from keras_astro.simulate.lens_subhalos import draw_masses
+from keras_astro.simulate.parallel import in_order
 
 BLOCK = 64
 # Images traced together: few enough that their fields stay in the cache.
@@ -83,12 +83,7 @@ def iter_simulate(
         (child, start, anomalous[start : start + BLOCK])
         for child, start in zip(seeds, range(0, n, BLOCK), strict=True)
     ]
-    work = partial(_block, config)
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(work, tasks)
+    yield from in_order(partial(_block, config), tasks, jobs=jobs)
 
 
 def _block(config: LensingSimulation, task) -> Sample:

@@ -6,7 +6,6 @@ how many processes made them.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from functools import partial
 
@@ -15,6 +14,7 @@ import numpy as np
 from keras_astro.data.sample import Sample, concatenate
 from keras_astro.data.star_schema import STELLAR
 from keras_astro.simulate import stellar_atmosphere
+from keras_astro.simulate.parallel import in_order
 from keras_astro.simulate.spectral_broadening import broaden
 from keras_astro.simulate.spectral_gap import (
     SPEED_OF_LIGHT_KMS,
@@ -66,12 +66,7 @@ def iter_simulate(
         (child, start, min(size, n - start))
         for child, start in zip(seeds, starts, strict=True)
     ]
-    work = partial(_block, config)
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(work, tasks)
+    yield from in_order(partial(_block, config), tasks, jobs=jobs)
 
 
 def _block(config: StellarSimulation, task) -> Sample:

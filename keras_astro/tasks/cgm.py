@@ -12,8 +12,6 @@ from keras_astro.data.sample import Sample
 from keras_astro.data.schemas import CGM
 from keras_astro.layers.active import ActivePixels
 from keras_astro.layers.conformal import decision_facts
-from keras_astro.layers.contractive import ContractiveEncoder
-from keras_astro.layers.sampling import VariationalCode
 from keras_astro.losses.challenge import latent_penalty
 from keras_astro.losses.spectrum import SpectrumError
 from keras_astro.models import autoencoder, cgm, spectra, variational
@@ -31,6 +29,7 @@ from keras_astro.tasks.cgm_pixels import (
     read_observed,
     spectrum,
 )
+from keras_astro.tasks.penalised import penalised_autoencoder
 
 # Units and description of every tensor with a name.
 TERMS = {
@@ -114,7 +113,7 @@ class CgmTask(Task):
         if weighted:
             train.weight, held.weight = np.array(train.weights), np.array(held.weights)
         loss = SpectrumError(prepared.scale, weighted)
-        penalised = config.model.variational or config.objective.contractive > 0
+        penalised = config.model.variational or config.objective.penalises
         part = keras.metrics.MeanMetricWrapper(loss.call, name="reconstruction")
         return [
             Stage(
@@ -216,28 +215,7 @@ class CgmTask(Task):
 
 def build_autoencoder(config: CgmConfig, prepared: Prepared) -> keras.Model:
     """The trainable autoencoder of a configuration."""
-    settings, objective = config.model, config.objective
-    encoder, decoder = build_halves(config, prepared)
-    if settings.variational:
-        encoder = variational.variational_encoder(encoder)
-    if objective.contractive:
-        encoder = ContractiveEncoder(
-            encoder,
-            objective.contractive,
-            method=objective.contractive_method,
-            seed=config.seed,
-            name="contractive",
-        )
-    if not settings.variational:
-        return autoencoder.chain(encoder, decoder)
-    code = VariationalCode(
-        settings.latent_dim,
-        settings.prior,
-        kl_weight=objective.kl,
-        seed=config.seed,
-        name="code",
-    )
-    return variational.variational_autoencoder(encoder, code, decoder)
+    return penalised_autoencoder(config, *build_halves(config, prepared))
 
 
 def build_halves(

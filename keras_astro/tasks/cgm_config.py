@@ -8,6 +8,7 @@ from pydantic import Field
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig, TuneConfig
 from keras_astro.simulate.cgm_config import LOW_IONS, NINE_LINES
+from keras_astro.tasks.objective_config import CodeObjective
 
 
 class System(Section):
@@ -48,16 +49,6 @@ class Model(Section):
     prior: Literal["normal", "mixture", "flow"] = "normal"
 
 
-class Objective(Section):
-    """What is added to the reconstruction error."""
-
-    # Weight of the squared Frobenius norm of the encoder's Jacobian.
-    contractive: float = Field(0.0, ge=0)
-    contractive_method: Literal["hutchinson", "exact", "last_layer"] = "hutchinson"
-    # Weight of the Kullback-Leibler divergence of a variational run.
-    kl: float = Field(1e-4, ge=0)
-
-
 class Refinement(Section):
     """Least squares on the latents of one spectrum, the decoder frozen."""
 
@@ -93,7 +84,7 @@ class CgmConfig(RunConfig):
     system: System = System()
     preprocessing: Preprocessing = Preprocessing()
     model: Model = Model()
-    objective: Objective = Objective()
+    objective: CodeObjective = CodeObjective()
     refinement: Refinement = Refinement()
     scores: Scores = Scores()
     simulation: Simulation = Simulation()

@@ -189,7 +189,7 @@ class LensingTask(Task):
     def autoencoder_stage(self, config: LensingConfig, prepared: Prepared) -> Stage:
         """Reconstruction of features, with the configured penalties."""
         model = build_autoencoder(config, prepared.features.shape[1:])
-        penalised = config.model.variational or config.objective.contractive > 0
+        penalised = config.model.variational or config.objective.penalises
         part = keras.metrics.MeanSquaredError(name="reconstruction")
         return Stage(
             name="autoencoder",

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig
+from keras_astro.tasks.objective_config import CodeObjective
 
 
 class Preprocessing(Section):
@@ -46,21 +47,6 @@ class Model(Section):
     average_reflections: bool = True
     variational: bool = False
     prior: Literal["normal", "mixture", "flow"] = "normal"
-
-
-class Objective(Section):
-    """What is added to the reconstruction error."""
-
-    # Weight of the squared Frobenius norm of the encoder's Jacobian.
-    contractive: float = Field(0.0, ge=0)
-    contractive_method: Literal["hutchinson", "exact", "last_layer"] = "hutchinson"
-    # Weight of the Kullback-Leibler divergence of a variational run.
-    kl: float = Field(1e-4, ge=0)
-    # Steps over which that weight grows from 0: a decoder that has learnt nothing yet
-    # would teach the encoder to ignore the data.
-    kl_warmup_steps: int = Field(0, ge=0)
-    # Nats a latent below which the divergence is pushed no further down.
-    free_bits: float = Field(0.0, ge=0)
 
 
 class Scores(Section):
@@ -114,7 +100,7 @@ class LensingConfig(RunConfig):
     data: DataConfig = DataConfig(validation_fraction=0.06, calibration_fraction=0.1)
     preprocessing: Preprocessing = Preprocessing()
     model: Model = Model()
-    objective: Objective = Objective()
+    objective: CodeObjective = CodeObjective()
     scores: Scores = Scores()
     physics: Physics = Physics()
     simulation: Simulation = Simulation()

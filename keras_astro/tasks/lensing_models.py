@@ -6,17 +6,17 @@ import keras
 import numpy as np
 
 from keras_astro.layers.conformal import fit_reference
-from keras_astro.layers.contractive import ContractiveEncoder
+from keras_astro.layers.nuisances import PsfBlur, SubpixelShift
 from keras_astro.layers.pca import PrincipalComponents
-from keras_astro.layers.sampling import VariationalCode
 from keras_astro.layers.tangent import TangentResidual, fit_subspaces
 from keras_astro.models import autoencoder, lens_scorer, variational
 from keras_astro.tasks.lensing_config import LensingConfig
+from keras_astro.tasks.penalised import penalised_autoencoder
 
 
 def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Model:
     """The trainable autoencoder of a configuration, on features of `shape`."""
-    settings, objective = config.model, config.objective
+    settings = config.model
     if settings.kind == "conv":
         encoder = autoencoder.conv_encoder(shape, settings.latent_dim)
         decoder = autoencoder.conv_decoder(settings.latent_dim, shape)
@@ -24,28 +24,10 @@ def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Mo
         widths = {"hidden": settings.hidden}
         encoder = autoencoder.dense_encoder(shape[0], settings.latent_dim, **widths)
         decoder = autoencoder.dense_decoder(settings.latent_dim, shape[0], **widths)
-    if settings.variational:
-        encoder = variational.variational_encoder(encoder)
-    if objective.contractive:
-        encoder = ContractiveEncoder(
-            encoder,
-            objective.contractive,
-            method=objective.contractive_method,
-            seed=config.seed,
-            name="contractive",
-        )
-    if not settings.variational:
-        return autoencoder.chain(encoder, decoder)
-    code = VariationalCode(
-        settings.latent_dim,
-        settings.prior,
-        kl_weight=objective.kl,
-        warmup_steps=objective.kl_warmup_steps,
-        free_bits=objective.free_bits,
-        seed=config.seed,
-        name="code",
-    )
-    return variational.variational_autoencoder(encoder, code, decoder)
+    # On frames pointing and seeing change a lens too; coefficients know noise alone.
+    seen = [SubpixelShift(0.3, seed=config.seed), PsfBlur(0.5, seed=config.seed)]
+    nuisances = seen if settings.kind == "conv" else []
+    return penalised_autoencoder(config, encoder, decoder, nuisances=nuisances)
 
 
 def mirror_layers(

@@ -12,19 +12,16 @@ import numpy as np
 from keras_astro.data.sample import Sample, Source
 from keras_astro.data.star_schema import STELLAR
 from keras_astro.layers.conformal import fit_reference
-from keras_astro.layers.consistent import ConsistentEncoder
-from keras_astro.layers.contractive import ContractiveEncoder
 from keras_astro.layers.domain import ResidualLevel
 from keras_astro.layers.ensemble import EnsembleNegativeLogLikelihood
-from keras_astro.layers.nuisances import PixelNoise
 from keras_astro.layers.pca import PrincipalComponents, fit_components
-from keras_astro.layers.sampling import VariationalCode
 from keras_astro.models import autoencoder, variational
 from keras_astro.models import stellar as models
 from keras_astro.simulate.spectral_gap import SpectralGap
 from keras_astro.simulate.stellar import iter_simulate
 from keras_astro.simulate.stellar_config import StellarSimulation
 from keras_astro.tasks.base import Parts, Stage, Task
+from keras_astro.tasks.penalised import penalised_autoencoder
 from keras_astro.tasks.stellar_config import Simulation, StellarConfig
 from keras_astro.tasks.stellar_features import (
     BLOCK,
@@ -106,12 +103,7 @@ class StellarTask(Task):
 
     def autoencoder_stage(self, config: StellarConfig, prepared: Prepared) -> Stage:
         """Reconstruction of coefficients from noisy ones, with the penalties."""
-        objective = config.objective
-        penalised = (
-            config.model.variational
-            or objective.contractive > 0
-            or objective.consistency > 0
-        )
+        penalised = config.model.variational or config.objective.penalises
         part = keras.metrics.MeanSquaredError(name="reconstruction")
         train, held = prepared.train.coefficients, prepared.validation.coefficients
         return Stage(
@@ -252,39 +244,12 @@ def simulation(settings: Simulation) -> StellarSimulation:
 
 def build_autoencoder(config: StellarConfig, width: int) -> keras.Model:
     """The trainable autoencoder of a configuration, on `width` coefficients."""
-    settings, objective = config.model, config.objective
+    settings = config.model
     hidden = {"hidden": settings.hidden}
     encoder = autoencoder.dense_encoder(width, settings.latent_dim, **hidden)
     decoder = autoencoder.dense_decoder(settings.latent_dim, width, **hidden)
-    if settings.variational:
-        encoder = variational.variational_encoder(encoder)
-    if objective.contractive:
-        encoder = ContractiveEncoder(
-            encoder,
-            objective.contractive,
-            method=objective.contractive_method,
-            seed=config.seed,
-            name="contractive",
-        )
-    if objective.consistency:
-        encoder = ConsistentEncoder(
-            encoder,
-            [PixelNoise(objective.consistency_noise, seed=config.seed)],
-            objective.consistency,
-            name="consistent",
-        )
-    if settings.variational:
-        code = VariationalCode(
-            settings.latent_dim,
-            settings.prior,
-            kl_weight=objective.kl,
-            seed=config.seed,
-            name="code",
-        )
-        chain = variational.variational_autoencoder(encoder, code, decoder)
-    else:
-        chain = autoencoder.chain(encoder, decoder)
-    return autoencoder.with_noise(chain, objective.noise, seed=config.seed)
+    chain = penalised_autoencoder(config, encoder, decoder)
+    return autoencoder.with_noise(chain, config.objective.noise, seed=config.seed)
 
 
 def plain_encoder(fitted: keras.Model) -> keras.Model:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig
+from keras_astro.tasks.objective_config import CodeObjective
 
 
 class Preprocessing(Section):
@@ -37,20 +38,13 @@ class Model(Section):
     prior: Literal["normal", "mixture", "flow"] = "normal"
 
 
-class Objective(Section):
+class Objective(CodeObjective):
     """What is added to the reconstruction error."""
 
-    # Weight of the squared Frobenius norm of the encoder's Jacobian.
+    # Chosen for this case; the others start without.
     contractive: float = Field(1e-4, ge=0)
-    contractive_method: Literal["hutchinson", "exact", "last_layer"] = "hutchinson"
-    # Weight of the distance between codes of a spectrum and of a noisier copy, over
-    # that of two stars, and the noise of the copy in units of the coefficients' sd.
-    consistency: float = Field(0.0, ge=0)
-    consistency_noise: float = Field(0.02, gt=0)
     # Noise on the encoder's input in training, in units of the coefficients' sd.
     noise: float = Field(0.02, ge=0)
-    # Weight of the Kullback-Leibler divergence of a variational run.
-    kl: float = Field(1e-4, ge=0)
 
 
 class Scores(Section):

@@ -10,7 +10,6 @@ from keras_astro.tasks.base import Stage
 from keras_astro.tasks.lensing_config import (
     LensingConfig,
     Model,
-    Objective,
     Preprocessing,
 )
 from keras_astro.tasks.lensing_models import (
@@ -19,6 +18,7 @@ from keras_astro.tasks.lensing_models import (
     mirror_layers,
     plain_encoder,
 )
+from keras_astro.tasks.objective_config import CodeObjective
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.fit import fit_stage
 
@@ -35,7 +35,7 @@ def config(kind="pca_dense", contractive=0.0, variational=False, **more):
             variational=variational,
             prior=more.pop("prior", "normal"),
         ),
-        objective=Objective(contractive=contractive, **more),
+        objective=CodeObjective(contractive=contractive, **more),
     )
 
 
@@ -163,3 +163,18 @@ def test_settings_reach_the_variational_code():
     settings = config(variational=True, kl=0.5, kl_warmup_steps=7, free_bits=0.1)
     code = build_autoencoder(settings, (10,)).get_layer("code")
     assert (code.kl_weight, code.warmup_steps, code.free_bits) == (0.5, 7, 0.1)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_consistency_adds_to_the_loss_and_leaves_the_encoder(kind):
+    settings = config(kind, 0.1, consistency=0.5, consistency_noise=0.2)
+    assert settings.objective.penalises
+    keras.utils.set_random_seed(1)
+    model = build_autoencoder(settings, SHAPES[kind])
+    model.compile(loss="mse")
+    x = features(kind)
+    found = model.evaluate(x, x, verbose=0, return_dict=True)
+    assert 0 < found["consistency"] < 1
+    assert found["contractive"] > 0
+    names = {type(layer).__name__ for layer in plain_encoder(model).layers}
+    assert not {"ConsistentEncoder", "ContractiveEncoder"} & names

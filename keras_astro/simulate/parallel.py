@@ -1,0 +1,32 @@
+"""Blocks of simulated rows, one after the other or in several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Block = TypeVar("Block")
+
+
+def in_order(
+    work: Callable[[Task], Block], tasks: Iterable[Task], *, jobs: int
+) -> Iterator[Block]:
+    """Results of tasks in their order, whatever the number of processes.
+
+    Args:
+        work: Makes a block; with several jobs a function that can be pickled.
+        tasks: What each block is made from, its seed included.
+        jobs: Processes.
+
+    Example:
+        >>> list(in_order(abs, [-1, 2], jobs=1))
+        [1, 2]
+    """
+    if jobs == 1:
+        yield from map(work, tasks)
+        return
+    # A forked process would inherit TensorFlow's threads in an unknown state.
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap(work, tasks)
