@@ -1,0 +1,79 @@
+"""The schema of alerts: stamps, packet metadata, class, and their names."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from keras_astro.data.sample import Field, Schema
+
+CHANNELS = ("science", "template", "difference")
+
+# What a packet says beside its stamps, in the order of the input `metadata`. Scores of
+# other classifiers and distances to known asteroids are left out: labels come from
+# them.
+FEATURES = {
+    "is_positive": "1 if brighter than the template, 0 if fainter",
+    "magpsf_mag": "Magnitude of the difference",
+    "sigmapsf_mag": "Its standard error",
+    "magnr_mag": "Magnitude of the nearest source of the template",
+    "distnr_arcsec": "Distance to it",
+    "chinr": "Chi of its profile fit",
+    "sharpnr": "Sharpness of its profile fit",
+    "sgscore1": "Star-galaxy score of the nearest catalogue source, 1 is a star",
+    "distpsnr1_arcsec": "Distance to it",
+    "log_ndethist": "Decadic logarithm of 1 + earlier detections at this place",
+    "log_ncovhist": "Decadic logarithm of 1 + earlier exposures of this place",
+    "log_history_days": "Decadic logarithm of 1 + days since the first detection",
+    "fwhm_pixels": "Width of the source",
+    "classtar": "Star-galaxy score of the detection",
+    "nneg": "Negative pixels around the source",
+    "elong": "Elongation of the source",
+    "diffmaglim_mag": "Five-sigma limit of the difference image",
+    "neargaia_arcsec": "Distance to the nearest Gaia source",
+    "galactic_latitude_deg": "Absolute galactic latitude",
+    "ecliptic_latitude_deg": "Absolute ecliptic latitude",
+}
+
+# Pixels beyond are fill values of the pipelines, such as the largest float.
+SENTINEL = 1e20
+
+ALERTS = Schema(
+    task="alerts",
+    inputs=(
+        Field(
+            "stamps",
+            ("y", "x", "channel"),
+            units="adu",
+            description="Science, template and difference cutouts, source at the "
+            "centre; NaN where there is no data",
+            optional=False,
+        ),
+        Field(
+            "metadata",
+            ("feature",),
+            description=f"{', '.join(FEATURES)}; NaN where unknown",
+            fill=math.nan,
+        ),
+    ),
+    targets=(Field("label", dtype="str", description="Class, empty where unknown"),),
+    meta=(
+        Field("id", dtype="str", description="Alert, unique"),
+        Field("group", dtype="str", description="Object; splits keep it whole"),
+        Field("mjd", dtype="float64", units="d", description="Time of the exposure"),
+        Field("band", dtype="str", description="Filter"),
+        Field("survey", dtype="str", description="Survey and packet schema version"),
+    ),
+)
+
+
+def feature_row(values: dict[str, float]) -> np.ndarray:
+    """Features by name as one row, NaN where one is absent.
+
+    Example:
+        >>> row = feature_row({"is_positive": 1.0})
+        >>> row.shape, float(row[0]), bool(np.isnan(row[1]))
+        ((20,), 1.0, True)
+    """
+    return np.array([values.get(name, math.nan) for name in FEATURES], np.float32)
