@@ -188,3 +188,11 @@ def real_alerts():
     if not folder.is_dir():
         pytest.skip("real alerts (shared/data/alerts) are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def packets():
+    """Makes alert packets of each framing."""
+    from packets import Packets
+
+    return Packets()

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_astro.data.sample import Field, Schema
 
+CLASSES = ("SN", "AGN", "VS", "asteroid", "bogus")
 CHANNELS = ("science", "template", "difference")
 
 # What a packet says beside its stamps, in the order of the input `metadata`. Scores of
@@ -36,8 +37,10 @@ FEATURES = {
     "ecliptic_latitude_deg": "Absolute ecliptic latitude",
 }
 
-# Pixels beyond are fill values of the pipelines, such as the largest float.
+# Numbers beyond are fill values of the pipelines, such as the largest float.
 SENTINEL = 1e20
+# Stands for an unknown feature where NaN cannot, as in JSON.
+UNKNOWN = 1e30
 
 ALERTS = Schema(
     task="alerts",
@@ -53,8 +56,8 @@ ALERTS = Schema(
         Field(
             "metadata",
             ("feature",),
-            description=f"{', '.join(FEATURES)}; NaN where unknown",
-            fill=math.nan,
+            description=f"{', '.join(FEATURES)}; NaN or 1e30 where unknown",
+            fill=UNKNOWN,
         ),
     ),
     targets=(Field("label", dtype="str", description="Class, empty where unknown"),),

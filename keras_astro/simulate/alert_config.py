@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-Range = tuple[float, float]
+from keras_astro.data.alert_schema import CLASSES
 
-CLASSES = ("SN", "AGN", "VS", "asteroid", "bogus")
+Range = tuple[float, float]
 
 # Shares of the kinds of bogus alerts.
 BOGUS_KINDS = {

@@ -4,12 +4,11 @@ import galsim
 import numpy as np
 import pytest
 
-from keras_astro.data.alert_schema import FEATURES
+from keras_astro.data.alert_schema import CLASSES, FEATURES
 from keras_astro.simulate.alert_bogus import KINDS
 from keras_astro.simulate.alert_camera import Exposure, expose
 from keras_astro.simulate.alert_config import (
     BOGUS_KINDS,
-    CLASSES,
     AlertSimulation,
     Camera,
 )

@@ -7,7 +7,6 @@ import struct
 
 import fastavro
 import numpy as np
-import pytest
 from astropy.io import fits
 
 CUTOUT = {
@@ -103,8 +102,3 @@ class Packets:
 
     def wire(self, number, found=None):
         return b"\0" + struct.pack(">I", number) + self.bare(found)
-
-
-@pytest.fixture(scope="session")
-def packets():
-    return Packets()
