@@ -14,6 +14,7 @@ VERBS = (
     "train",
     "evaluate",
     "predict",
+    "stream",
     "export",
     "runs",
     "doctor",
