@@ -19,11 +19,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from keras_astro.data.alert_schema import ALERTS, CLASSES
 from keras_astro.data.readers import open_many
 from keras_astro.data.sample import MemorySource
+from keras_astro.evaluation.alert_rows import boosted_metadata
 from keras_astro.layers.classes import KnownFeatures
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.models.alert_networks import class_head
@@ -122,13 +122,11 @@ def measure(run: Run, real: Path) -> dict:
         known = KnownFeatures()
         known.set_reference(*feature_statistics(metadata[train]))
         features = np.asarray(known(metadata))
-        boosted = HistGradientBoostingClassifier(
-            max_iter=80, class_weight="balanced", random_state=seed
-        ).fit(metadata[train], labels[train])
+        boosted = boosted_metadata(metadata[train], labels[train], metadata)
         said = {
             "images": fitted(codes, features[:, :0], labels, train, seed),
             "both": fitted(codes, features, labels, train, seed),
-            "metadata": boosted.predict(metadata),
+            "metadata": boosted,
         }
         for name, numbers in said.items():
             results[name].append(summary(labels[~train], numbers[~train]))

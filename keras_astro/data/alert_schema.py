@@ -13,26 +13,27 @@ CHANNELS = ("science", "template", "difference")
 
 # What a packet says beside its stamps, in the order of the input `metadata`. Scores of
 # other classifiers and distances to known asteroids are left out: labels come from
-# them.
+# them. Logarithms are decadic; what spans decades is one, so that it can be
+# standardised.
 FEATURES = {
     "is_positive": "1 if brighter than the template, 0 if fainter",
     "magpsf_mag": "Magnitude of the difference",
     "sigmapsf_mag": "Its standard error",
     "magnr_mag": "Magnitude of the nearest source of the template",
-    "distnr_arcsec": "Distance to it",
-    "chinr": "Chi of its profile fit",
+    "log_distnr": "Logarithm of 0.1 + the distance to it in arcsec",
+    "log_chinr": "Logarithm of 0.1 + the chi of its profile fit",
     "sharpnr": "Sharpness of its profile fit",
     "sgscore1": "Star-galaxy score of the nearest catalogue source, 1 is a star",
-    "distpsnr1_arcsec": "Distance to it",
-    "log_ndethist": "Decadic logarithm of 1 + earlier detections at this place",
-    "log_ncovhist": "Decadic logarithm of 1 + earlier exposures of this place",
-    "log_history_days": "Decadic logarithm of 1 + days since the first detection",
-    "fwhm_pixels": "Width of the source",
+    "log_distpsnr1": "Logarithm of 0.1 + the distance to it in arcsec",
+    "log_ndethist": "Logarithm of 1 + earlier detections at this place",
+    "log_ncovhist": "Logarithm of 1 + earlier exposures of this place",
+    "log_history_days": "Logarithm of 1 + days since the first detection",
+    "log_fwhm": "Logarithm of 0.1 + the width of the source in pixels",
     "classtar": "Star-galaxy score of the detection",
-    "nneg": "Negative pixels around the source",
+    "log_nneg": "Logarithm of 1 + negative pixels around the source",
     "elong": "Elongation of the source",
     "diffmaglim_mag": "Five-sigma limit of the difference image",
-    "neargaia_arcsec": "Distance to the nearest Gaia source",
+    "log_neargaia": "Logarithm of 0.1 + the distance to a Gaia source in arcsec",
     "galactic_latitude_deg": "Absolute galactic latitude",
     "ecliptic_latitude_deg": "Absolute ecliptic latitude",
 }

@@ -147,10 +147,13 @@ def random_encoder(config, frames, labels, test_frames) -> np.ndarray:
 def boosted_metadata(metadata, labels, test_metadata) -> np.ndarray:
     """Gradient boosting on the packets' metadata alone, without any image."""
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     seen = np.isfinite(metadata).any(axis=0)
     model = HistGradientBoostingClassifier(
         max_iter=80, class_weight="balanced", random_state=0
     )
-    model.fit(metadata[:, seen], labels)
-    return model.predict(test_metadata[:, seen])
+    # On a few thousand rows threads wait for each other longer than they compute.
+    with threadpool_limits(1):
+        model.fit(metadata[:, seen], labels)
+        return model.predict(test_metadata[:, seen])

@@ -127,7 +127,7 @@ class AlertStream:
     def _decode(self, packet: Packet, alerts: list, rejected: list) -> None:
         count = 0
         try:
-            for record in read_packets(packet.data, self.schemas):
+            for record in read_packets(packet.data, self.schemas, lean=True):
                 count += 1
                 try:
                     alert = read_alert(record)

@@ -50,6 +50,7 @@ def draw_metadata(
     star = sky.is_star
     score = rng.beta(6, 0.6) if star == 1 else rng.beta(0.6, 4)
     distance = PIXEL_ARCSEC * sky.counterpart_pixels
+    gaia = distance if star == 1 else rng.uniform(5, 60)
     is_point = not bogus or rng.random() < 0.4
     return feature_row(
         {
@@ -57,20 +58,20 @@ def draw_metadata(
             "magpsf_mag": sky.mag,
             "sigmapsf_mag": float(np.clip(1.0857 * noise, 0.02, 0.3)),
             "magnr_mag": sky.counterpart_mag,
-            "distnr_arcsec": distance,
-            "chinr": float(np.exp(rng.normal(0 if star == 1 else 0.3, 0.5))),
+            "log_distnr": np.log10(0.1 + distance),
+            "log_chinr": float(rng.normal(0 if star == 1 else 0.13, 0.22)),
             "sharpnr": float(rng.normal(0 if star == 1 else 0.2, 0.15)),
             "sgscore1": np.nan if np.isnan(star) else float(score),
-            "distpsnr1_arcsec": distance + abs(rng.normal(0, 0.15)),
+            "log_distpsnr1": np.log10(0.1 + distance + abs(rng.normal(0, 0.15))),
             "log_ndethist": detections / np.log(10),
             "log_ncovhist": rng.normal(3.1, 0.25),
             "log_history_days": days / np.log(10),
-            "fwhm_pixels": width if is_point else rng.uniform(0.8, 8),
+            "log_fwhm": np.log10(0.1 + (width if is_point else rng.uniform(0.8, 8))),
             "classtar": float(rng.beta(8, 0.5) if is_point else rng.beta(0.8, 1.2)),
-            "nneg": float(np.sum(centre < -exposure.noise_dn)),
+            "log_nneg": np.log10(1.0 + np.sum(centre < -exposure.noise_dn)),
             "elong": 1 + abs(rng.normal(0.05, 0.06)) + bogus * rng.exponential(0.15),
             "diffmaglim_mag": exposure.limit_mag,
-            "neargaia_arcsec": distance if star == 1 else rng.uniform(5, 60),
+            "log_neargaia": np.log10(0.1 + gaia),
             "galactic_latitude_deg": galactic,
             "ecliptic_latitude_deg": ecliptic,
         }

@@ -53,7 +53,7 @@ def test_frames_ignore_the_unit_and_masked_pixels(normalise, pixels):
     stem = alert_stem((63, 63, 3), pixels=pixels, normalise=normalise, context=False)
     stamps = sky()
     stamps[:, :4] = np.nan
-    stamps[0, 40, 40] = 3.4e38
+    stamps[0, 40, 40] = 1e38
     frame = stem.predict_on_batch(stamps)
     assert frame.shape == (3, pixels, pixels, 3)
     assert np.isfinite(frame).all()

@@ -83,9 +83,14 @@ def sign(value: Any) -> float:
     return positive.get(text, math.nan)
 
 
-def log_of(value: float) -> float:
-    """Decadic logarithm of 1 + a count or a time."""
-    return math.log10(1 + value) if value >= 0 else math.nan
+def log_of(value: float, above: float = 1.0) -> float:
+    """Decadic logarithm of `above` + a count, a time or a distance.
+
+    Example:
+        >>> log_of(99), math.isnan(log_of(-1))
+        (2.0, True)
+    """
+    return math.log10(above + value) if value >= 0 else math.nan
 
 
 def latitudes(ra: float, dec: float) -> dict[str, float]:
@@ -126,20 +131,20 @@ def ztf_features(record: Record) -> dict[str, float]:
         "magpsf_mag": get("magpsf"),
         "sigmapsf_mag": get("sigmapsf"),
         "magnr_mag": get("magnr"),
-        "distnr_arcsec": get("distnr") * ZTF_PIXEL_ARCSEC,
-        "chinr": get("chinr"),
+        "log_distnr": log_of(get("distnr") * ZTF_PIXEL_ARCSEC, 0.1),
+        "log_chinr": log_of(get("chinr"), 0.1),
         "sharpnr": get("sharpnr"),
         "sgscore1": get("sgscore1"),
-        "distpsnr1_arcsec": get("distpsnr1"),
+        "log_distpsnr1": log_of(get("distpsnr1"), 0.1),
         "log_ndethist": log_of(get("ndethist")),
         "log_ncovhist": log_of(get("ncovhist")),
         "log_history_days": log_of(get("jd") - get("jdstarthist")),
-        "fwhm_pixels": get("fwhm"),
+        "log_fwhm": log_of(get("fwhm"), 0.1),
         "classtar": get("classtar"),
-        "nneg": get("nneg"),
+        "log_nneg": log_of(get("nneg")),
         "elong": get("elong"),
         "diffmaglim_mag": get("diffmaglim"),
-        "neargaia_arcsec": get("neargaia"),
+        "log_neargaia": log_of(get("neargaia"), 0.1),
     } | latitudes(get("ra"), get("dec"))
 
 

@@ -90,7 +90,9 @@ def packets(files: Sequence[Path], schemas: Schemas) -> Iterator[tuple[str, obje
     """Each alert of some files, or the error that stands in its place, with a name."""
     for file in files:
         try:
-            for position, record in enumerate(read_packets(file.read_bytes(), schemas)):
+            for position, record in enumerate(
+                read_packets(file.read_bytes(), schemas, lean=True)
+            ):
                 name = file.name if position == 0 else f"{file.name}[{position}]"
                 try:
                     yield name, read_alert(record)

@@ -14,7 +14,7 @@ from keras_astro.data.readers.alert_packet import read_alert
 from keras_astro.errors import DataError
 
 POSITIVE = list(FEATURES).index("is_positive")
-DISTANCE = list(FEATURES).index("distnr_arcsec")
+DISTANCE = list(FEATURES).index("log_distnr")
 
 
 def write(folder, packets, **records):
