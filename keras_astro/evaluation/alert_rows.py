@@ -55,7 +55,8 @@ class AlertRows:
     def probabilities(self) -> np.ndarray:
         """`(row, class)`."""
         columns = [self.outputs[f"probability_{name}"] for name in CLASSES]
-        return np.stack(columns, axis=1)
+        # In single precision a softmax may exceed 1 by rounding.
+        return np.clip(np.stack(columns, axis=1), 0.0, 1.0)
 
     @property
     def predicted(self) -> np.ndarray:

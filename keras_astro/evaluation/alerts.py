@@ -13,10 +13,10 @@ from keras_astro.evaluation.verdicts import Verdict, against_baselines
 from keras_astro.metrics import Interval, binomial_interval
 from keras_astro.metrics.classification import (
     balanced_accuracy,
-    calibration_error,
     confusion,
     stream_precision,
 )
+from keras_astro.metrics.reliability import top_label_reliability
 
 TITLE = "Survey alerts: classes and anomalies"
 BASELINES = {
@@ -93,9 +93,9 @@ def class_metrics(rows: AlertRows, known) -> dict[str, float | Interval]:
     resampled = {"groups": rows.groups[known], "resamples": rows.resamples}
     found: dict[str, float | Interval] = {
         "balanced_accuracy": grouped_interval(truth, predicted, **resampled),
-        "calibration_error": calibration_error(
-            rows.outputs["confidence"][known], truth == predicted
-        ),
+        "calibration_error": top_label_reliability(
+            truth, rows.probabilities[known], bins=10, equal_rows=True
+        ).calibration_error,
     }
     for name, numbers in rows.baselines.items():
         found[f"balanced_accuracy_{name}"] = grouped_interval(

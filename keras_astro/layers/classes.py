@@ -86,47 +86,6 @@ class KnownFeatures(Standardise):
 
 
 @register()
-class TemperedSoftmax(keras.layers.Layer):
-    """Probabilities of logits over a temperature, set on rows that trained nothing.
-
-    Input shape: `(batch, class)`.
-    Output shape: the same; rows sum to 1.
-
-    Reference:
-        Guo et al. 2017, ICML, "On Calibration of Modern Neural Networks", equation 9.
-
-    Example:
-        >>> layer = TemperedSoftmax()
-        >>> layer.set_temperature(2.0)
-        >>> round(float(layer(ops.array([[2.0, 0.0]]))[0, 0]), 4)
-        0.7311
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(trainable=False, **kwargs)
-
-    def build(self, input_shape):
-        self.temperature = self.add_weight(
-            shape=(), initializer="ones", trainable=False, name="temperature"
-        )
-
-    def set_temperature(self, value: float) -> None:
-        """Sets the temperature; 1 leaves the network's own confidence."""
-        if not self.built:
-            self.build(None)
-            self.built = True
-        self.temperature.assign(value)
-
-    def call(self, logits):
-        return ops.softmax(logits / self.temperature, axis=-1)
-
-    def get_config(self):
-        config = super().get_config()
-        config.pop("trainable", None)
-        return config
-
-
-@register()
 class Decision(keras.layers.Layer):
     """The most probable class, its probability, and whether that is too low to say.
 

@@ -1,4 +1,4 @@
-"""Measures of classifiers: confusion, balanced accuracy, calibration."""
+"""Measures of classifiers: confusion, balanced accuracy, precision in a stream."""
 
 from __future__ import annotations
 
@@ -54,72 +54,3 @@ def stream_precision(table: np.ndarray, priors) -> np.ndarray:
     called = np.asarray(priors, float)[:, None] * rates
     total = called.sum(axis=0)
     return np.where(total > 0, np.diag(called) / np.where(total > 0, total, 1), np.nan)
-
-
-def negative_log_likelihood(logits: np.ndarray, truth: np.ndarray) -> float:
-    """Mean cross-entropy of logits `(row, class)` in nats."""
-    top = logits.max(axis=1, keepdims=True)
-    total = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
-    return float(np.mean(total - logits[np.arange(len(truth)), truth]))
-
-
-def fit_temperature(logits, truth) -> float:
-    """The temperature that makes rows most likely: one number, found by bisection.
-
-    The cross-entropy is convex in 1 / T.
-
-    Args:
-        logits: `(row, class)`, up to a constant of each row.
-        truth: `(row,)` class numbers.
-
-    Reference:
-        Guo et al. 2017, ICML, section 4.2.
-
-    Example:
-        >>> sure = np.array([[4.0, 0.0]] * 4)
-        >>> round(fit_temperature(sure, np.array([0, 0, 0, 1])), 2)
-        3.64
-    """
-    from scipy.optimize import minimize_scalar
-
-    logits, truth = np.asarray(logits, float), np.asarray(truth, int)
-    found = minimize_scalar(
-        lambda power: negative_log_likelihood(logits * np.exp(-power), truth),
-        bounds=(np.log(0.1), np.log(10.0)),
-        method="bounded",
-    )
-    return float(np.exp(found.x))
-
-
-def reliability(confidence, correct, *, bins: int = 10) -> dict[str, np.ndarray]:
-    """Mean confidence, frequency of success and rows of equally full bins.
-
-    Example:
-        >>> found = reliability([0.9, 0.9, 0.5, 0.5], [1, 1, 1, 0], bins=2)
-        >>> found["frequency"].tolist()
-        [0.5, 1.0]
-    """
-    confidence = np.asarray(confidence, float)
-    correct = np.asarray(correct, float)
-    order = np.argsort(confidence, kind="stable")
-    groups = [g for g in np.array_split(order, bins) if g.size]
-    return {
-        "confidence": np.array([confidence[g].mean() for g in groups]),
-        "frequency": np.array([correct[g].mean() for g in groups]),
-        "rows": np.array([g.size for g in groups]),
-    }
-
-
-def calibration_error(confidence, correct, *, bins: int = 10) -> float:
-    """Expected calibration error: mean distance of confidence and frequency.
-
-    Reference:
-        Naeini, Cooper and Hauskrecht 2015, AAAI.
-
-    Example:
-        >>> calibration_error([1.0, 1.0], [1, 0], bins=1)
-        0.5
-    """
-    found = reliability(confidence, correct, bins=bins)
-    distance = np.abs(found["confidence"] - found["frequency"])
-    return float(np.average(distance, weights=found["rows"]))

@@ -8,12 +8,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from keras_astro.layers.classes import (
-    Decision,
-    KnownFeatures,
-    Standardise,
-    TemperedSoftmax,
-)
+from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
 from keras_astro.layers.column import Column
 from keras_astro.layers.conformal import AtMost, CombinedScore, ConformalPValue
 from keras_astro.layers.residual import (
@@ -21,6 +16,7 @@ from keras_astro.layers.residual import (
     ReconstructionPenalty,
     SquareMean,
 )
+from keras_astro.layers.temperature import TemperatureScaling
 from keras_astro.preprocessing.stamps import RandomTurns, Turn
 
 # Both parts of the anomaly score are mean squares.
@@ -87,7 +83,8 @@ def alert_classifier(
             turned = standardise(parts.encoder(image))
         logits.append(parts.head(join([turned, *beside]) if join else turned))
     mean = layers.Average(name="mean_logits")(logits) if turns > 1 else logits[0]
-    probabilities = TemperedSoftmax(name="probabilities")(mean)
+    tempered = TemperatureScaling(name="temperature")(mean)
+    probabilities = layers.Softmax(name="probabilities")(tempered)
     chosen, confidence, abstains = Decision(abstain_below, name="decision")(
         probabilities
     )

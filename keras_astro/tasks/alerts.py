@@ -15,10 +15,8 @@ from keras_astro.layers.classes import KnownFeatures
 from keras_astro.layers.conformal import fit_reference
 from keras_astro.layers.contractive import ContractiveEncoder
 from keras_astro.layers.sampling import VariationalCode
-from keras_astro.metrics.classification import (
-    balanced_accuracy,
-    fit_temperature,
-)
+from keras_astro.metrics.classification import balanced_accuracy
+from keras_astro.metrics.temperature import fit_temperature
 from keras_astro.models import alert_classifier, alert_networks, autoencoder
 from keras_astro.models import variational as vae
 from keras_astro.simulate.alert_config import AlertSimulation
@@ -270,7 +268,7 @@ class AlertsTask(Task):
             "false_positive_rate": rate,
             "n": len(scores),
             "threshold": float(np.quantile(scores, 1 - rate, method="higher")),
-            "temperature": float(model.get_layer("probabilities").temperature),
+            "temperature": float(model.get_layer("temperature").temperature),
             "abstain_below": model.get_layer("decision").abstain_below,
         }
 
@@ -392,8 +390,17 @@ def calibrate(model: keras.Model, parts: Parts) -> None:
     known = labels >= 0
     if known.any():
         probabilities = np.stack(columns, axis=1)[known]
-        temperature = fit_temperature(np.log(probabilities + 1e-12), labels[known])
-        model.get_layer("probabilities").set_temperature(temperature)
+        logits = np.log(probabilities + 1e-12)
+        temperature = best_temperature(logits, labels[known])
+        model.get_layer("temperature").set_temperature(temperature)
+
+
+def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The most likely temperature; 1 where held-out rows are all right or by chance."""
+    try:
+        return fit_temperature(logits, labels)
+    except DataError:
+        return 1.0
 
 
 def outputs_of(

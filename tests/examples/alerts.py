@@ -2,12 +2,7 @@
 
 from harness import TRAINING_ONLY, Example
 
-from keras_astro.layers.classes import (
-    Decision,
-    KnownFeatures,
-    Standardise,
-    TemperedSoftmax,
-)
+from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
 from keras_astro.layers.residual import ReconstructionPenalty, SquareMean
 from keras_astro.preprocessing.stamps import (
     NormaliseStamps,
@@ -40,7 +35,6 @@ EXAMPLES = {
     ),
     "Standardise": Example(lambda _: Standardise(), (5,), ((1,), (7,))),
     "KnownFeatures": Example(lambda _: KnownFeatures(), (5,), ((1,), (7,))),
-    "TemperedSoftmax": Example(lambda _: TemperedSoftmax(), (5,), ((2,),)),
     "Decision": Example(
         lambda _: Decision(0.5),
         (5,),

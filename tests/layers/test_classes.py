@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from keras_astro.layers.classes import (
-    Decision,
-    KnownFeatures,
-    Standardise,
-    TemperedSoftmax,
-)
+from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
 from keras_astro.layers.residual import ReconstructionPenalty
 
 
@@ -27,16 +22,6 @@ def test_unknown_features_are_zero_and_said_to_be_unknown():
     found = np.asarray(layer(np.array([[np.nan, 1e30, 99.0]], "float32")))
     # What lies far outside of the training rows is as far as they ever were.
     assert found.tolist() == [[0, 0, 5, 0, 0, 1]]
-
-
-def test_temperature_scales_logits():
-    layer = TemperedSoftmax()
-    logits = np.array([[2.0, 0.0, -1.0]], "float32")
-    plain = np.exp(logits) / np.exp(logits).sum()
-    np.testing.assert_allclose(np.asarray(layer(logits)), plain, rtol=1e-6)
-    layer.set_temperature(4.0)
-    warm = np.exp(logits / 4) / np.exp(logits / 4).sum()
-    np.testing.assert_allclose(np.asarray(layer(logits)), warm, rtol=1e-6)
 
 
 def test_decisions_abstain_below_the_level():

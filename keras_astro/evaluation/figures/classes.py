@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_astro.evaluation import style
-from keras_astro.metrics.classification import reliability
+from keras_astro.metrics.reliability import reliability
 
 
 @style.styled
@@ -71,15 +71,13 @@ def class_reliability(
     )
     for number, (axes, name) in enumerate(zip(grid[0], classes, strict=True)):
         is_class = np.asarray(truth) == number
-        found = reliability(probabilities[:, number], is_class, bins=8)
-        error = np.sqrt(
-            np.maximum(found["frequency"] * (1 - found["frequency"]), 0.02)
-            / found["rows"]
-        )
+        found = reliability(is_class, probabilities[:, number], bins=8, equal_rows=True)
+        spread = np.maximum(found.frequency * (1 - found.frequency), 0.02)
+        error = np.sqrt(spread / found.rows)
         axes.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle="--")
         axes.errorbar(
-            found["confidence"],
-            found["frequency"],
+            found.probability,
+            found.frequency,
             yerr=error,
             fmt="o-",
             color=style.CYCLE[number % len(style.CYCLE)],
