@@ -53,12 +53,14 @@ ALERTS = Schema(
             description="Science, template and difference cutouts, source at the "
             "centre; NaN where there is no data",
             optional=False,
+            gaps=True,
         ),
         Field(
             "metadata",
             ("feature",),
             description=f"{', '.join(FEATURES)}; NaN or 1e30 where unknown",
             fill=UNKNOWN,
+            gaps=True,
         ),
     ),
     targets=(Field("label", dtype="str", description="Class, empty where unknown"),),
