@@ -121,10 +121,9 @@ def latitudes(ra: float, dec: float) -> dict[str, float]:
 def ztf_features(record: Record) -> dict[str, float]:
     """Features of a ZTF candidate, by the names of the schema."""
     candidate = record.get("candidate") or {}
-    value = {key: number(field) for key, field in candidate.items()}
 
     def get(name: str) -> float:
-        return value.get(name, math.nan)
+        return number(candidate.get(name))
 
     return {
         "is_positive": sign(candidate.get("isdiffpos")),
