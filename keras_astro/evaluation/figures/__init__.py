@@ -1,12 +1,12 @@
 """Figures of the report: arrays in, matplotlib Figure out, no global state."""
 
 from keras_astro.evaluation.figures.calibration import p_value_calibration
-from keras_astro.evaluation.figures.corner import latent_corner
 from keras_astro.evaluation.figures.classes import (
     class_reliability,
     confusion_matrix,
     stamp_gallery,
 )
+from keras_astro.evaluation.figures.corner import latent_corner
 from keras_astro.evaluation.figures.coverage import coverage_curve
 from keras_astro.evaluation.figures.detection import detection_against
 from keras_astro.evaluation.figures.gallery import anomaly_gallery, choose_examples
