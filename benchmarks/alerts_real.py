@@ -1,9 +1,10 @@
 """Real labelled alerts: a model of simulations alone, and one tuned on half of them.
 
 The rows are public ZTF alerts of five classes; splits are by object. First the run,
-which was trained on simulated alerts, classifies all of them. Then its encoder is
-frozen and a new head learns from half of the real objects (in eight orientations) and
-is tested on the other half, five times, on images alone and with packet metadata.
+which was trained on images of simulated alerts, classifies all of them. Then its
+encoder is frozen and its head goes on learning from half of the real objects (in eight
+orientations) and is tested on the other half, five times, on images alone and with
+packet metadata.
 Labels of bogus alerts and of two thirds of the supernovae were made with rules on
 metadata and scores of other networks, so that figures with metadata are partly
 circular.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import layers
 
 from keras_astro.data.alert_schema import ALERTS, CLASSES
 from keras_astro.data.readers import open_many
@@ -26,7 +28,6 @@ from keras_astro.data.sample import MemorySource
 from keras_astro.evaluation.alert_rows import boosted_metadata
 from keras_astro.layers.classes import KnownFeatures
 from keras_astro.metrics.classification import balanced_accuracy
-from keras_astro.models.alert_networks import class_head
 from keras_astro.tasks.alerts_rows import (
     class_numbers,
     feature_statistics,
@@ -59,40 +60,54 @@ def summary(truth, said) -> dict[str, float]:
     return found
 
 
-def fitted(codes, features, labels, train, seed: int) -> np.ndarray:
-    """Classes of all rows from a head trained on the codes of some of them.
+def fitted(head, codes, features, labels, train, seed: int) -> np.ndarray:
+    """Classes of all rows after the run's head has learned from some of them.
+
+    Features enter by a correction of the logits that starts at zero.
 
     Args:
-        codes: `(turn, row, latent)`.
+        head: The run's head, which stays as it is: a copy learns.
+        codes: `(turn, row, latent)` as the head takes them.
         features: `(row, feature)` standardised, or of no columns.
         labels: Class numbers.
         train: Which rows train.
-        seed: Seed of the head.
+        seed: Seed of order and new weights.
     """
     keras.utils.set_random_seed(seed)
-    mean, sd = codes[:, train].mean((0, 1)), codes[:, train].std((0, 1)) + 1e-6
-    rows = [
-        np.concatenate([(code - mean) / sd, features], axis=1).astype("float32")
-        for code in codes
-    ]
+    copied = keras.models.clone_model(head)
+    copied.set_weights(head.get_weights())
+    code = keras.Input(codes.shape[-1:], name="code")
+    beside = keras.Input(features.shape[-1:], name="features")
+    logits = copied(code)
+    if features.shape[1]:
+        x = layers.Dense(64, "relu")(layers.Concatenate()([logits, beside]))
+        x = layers.Dropout(0.4, seed=seed)(x)
+        change = layers.Dense(len(CLASSES), kernel_initializer="zeros")(x)
+        logits = layers.Add()([logits, change])
+    model = keras.Model({"code": code, "features": beside}, logits)
     weights = np.sum(train) / (5 * np.maximum(np.bincount(labels[train]), 1))
-    head = class_head(
-        rows[0].shape[1], len(CLASSES), hidden=(64,), dropout=0.5, seed=seed
-    )
-    head.compile(
-        keras.optimizers.AdamW(2e-3, weight_decay=1e-2),
+    model.compile(
+        keras.optimizers.AdamW(1e-3, weight_decay=1e-2),
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05),
     )
-    head.fit(
-        np.concatenate([r[train] for r in rows]),
-        np.tile(one_hot(labels[train]), (len(rows), 1)),
-        sample_weight=np.tile(weights[labels[train]], len(rows)),
+    turns = len(codes)
+    model.fit(
+        {
+            "code": np.concatenate(codes[:, train]),
+            "features": np.tile(features[train], (turns, 1)),
+        },
+        np.tile(one_hot(labels[train]), (turns, 1)),
+        sample_weight=np.tile(weights[labels[train]], turns),
         batch_size=64,
         epochs=15,
         verbose=0,
     )
-    logits = head.predict(np.concatenate(rows), verbose=0, batch_size=4096)
-    return logits.reshape(len(rows), len(labels), -1).mean(axis=0).argmax(axis=1)
+    given = {
+        "code": np.concatenate(codes),
+        "features": np.tile(features, (turns, 1)),
+    }
+    logits = model.predict(given, verbose=0, batch_size=4096)
+    return logits.reshape(turns, len(labels), -1).mean(axis=0).argmax(axis=1)
 
 
 def measure(run: Run, real: Path) -> dict:
@@ -113,8 +128,12 @@ def measure(run: Run, real: Path) -> dict:
         "simulation_alone": summary(labels, np.rint(outputs["class_index"]).astype(int))
         | {"reconstruction_rmse": float(np.sqrt(np.mean((drawn - frames) ** 2)))},
     }
+    standardise, head = model.get_layer("standardise"), model.get_layer("head")
     codes = np.stack(
-        [encoder.predict(orient(frames, n), verbose=0) for n in range(TURNS)]
+        [
+            np.asarray(standardise(encoder.predict(orient(frames, n), verbose=0)))
+            for n in range(TURNS)
+        ]
     )
     results: dict[str, list] = {name: [] for name in ("images", "metadata", "both")}
     for seed in range(REPEATS):
@@ -124,8 +143,8 @@ def measure(run: Run, real: Path) -> dict:
         features = np.asarray(known(metadata))
         boosted = boosted_metadata(metadata[train], labels[train], metadata)
         said = {
-            "images": fitted(codes, features[:, :0], labels, train, seed),
-            "both": fitted(codes, features, labels, train, seed),
+            "images": fitted(head, codes, features[:, :0], labels, train, seed),
+            "both": fitted(head, codes, features, labels, train, seed),
             "metadata": boosted,
         }
         for name, numbers in said.items():

@@ -176,8 +176,8 @@ def ab_mag(njy: float) -> float:
     """AB magnitude of a flux in nJy; NaN where it is not positive.
 
     Example:
-        >>> round(ab_mag(3631e9), 2)
-        0.0
+        >>> round(ab_mag(3631), 1)
+        22.5
     """
     return 31.4 - 2.5 * math.log10(njy) if njy > 0 else math.nan
 
