@@ -16,6 +16,7 @@ VERBS = (
     "predict",
     "stream",
     "export",
+    "inspect",
     "runs",
     "doctor",
 )
