@@ -17,8 +17,9 @@ from keras_astro.exports.profiles import Profile
 
 Merit = Callable[[dict[str, np.ndarray]], dict[str, float]]
 
-# Decisions may jump where the score is within rounding of the threshold.
-STEPS = ("p_value", "is_anomaly")
+# Decisions may jump where a number is within rounding of a threshold.
+FLAGS = ("is_anomaly", "class_index", "abstains")
+STEPS = ("p_value", *FLAGS)
 
 # Smaller spreads are rounding: such an output is constant.
 NOTHING = 1e-6
@@ -126,11 +127,11 @@ def _compare(
     spread = float(wanted.std())
     output = name.split("/")[1]
     # Few flags may vanish at the threshold, all p-values may not.
-    if output != "is_anomaly" and spread > NOTHING and found.std() == 0:
+    if output not in FLAGS and spread > NOTHING and found.std() == 0:
         raise VerificationError(f"{name}: is constant, the model's output is not")
     if output in STEPS:
         measured = {"largest_difference": float(np.abs(found - wanted).max())}
-        if output == "is_anomaly":
+        if output in FLAGS:
             measured["changed_fraction"] = float(np.mean(found != wanted))
         return measured
     error = float(np.sqrt(np.mean((found - wanted) ** 2))) / max(spread, NOTHING)

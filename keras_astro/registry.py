@@ -45,6 +45,8 @@ MODULES = (
     "keras_astro.losses.predictive",
     "keras_astro.training.layerwise",
     "keras_astro.training.optimizer",
+    "keras_astro.layers.classes",
+    "keras_astro.preprocessing.stamps",
 )
 
 _CLASSES: dict[str, type] = {}

@@ -179,3 +179,20 @@ def cgm_tflite(cgm_run):
         out_dir=cgm_run.folder / "exports",
         story=lambda _: None,
     ).path
+
+
+@pytest.fixture(scope="session")
+def real_alerts():
+    """Folder of real alerts (packets/, ztf_labelled.npz, lsst_unlabelled.npz)."""
+    folder = SHARED / "alerts"
+    if not folder.is_dir():
+        pytest.skip("real alerts (shared/data/alerts) are not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packets():
+    """Makes alert packets of each framing."""
+    from packets import Packets
+
+    return Packets()

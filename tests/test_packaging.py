@@ -26,6 +26,7 @@ LIGHT_MODULES = (
     "keras_astro.errors",
     "keras_astro.registry",
     "keras_astro.tasks.catalog",
+    "keras_astro.tasks.alerts_config",
     "keras_astro.tasks.lensing_config",
 )
 

@@ -42,6 +42,30 @@ def _open(paths, task, on_bad):
     return source
 
 
+def _open_pickles(paths, task, trusted):
+    """Pickles go through an archive of plain arrays, which all readers know."""
+    import tempfile
+
+    import numpy as np
+
+    from keras_astro.data.readers import open_many
+    from keras_astro.data.readers.pickles import read_pickle
+    from keras_astro.errors import UsageError
+    from keras_astro.tasks.catalog import schema
+
+    if not trusted:
+        raise UsageError(
+            f"{paths[0]}: a pickle can run any program when it is read",
+            hint="If you know who made it, add --i-trust-this-file; only arrays are "
+            "read from it.",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [Path(folder) / f"{path.stem}-{i}.npz" for i, path in enumerate(paths)]
+        for path, copy in zip(paths, copies, strict=True):
+            np.savez(copy, **read_pickle(path))
+        return open_many(copies, schema(task or "lensing"))
+
+
 @data.command()
 @path_argument
 @task_option
@@ -79,13 +103,28 @@ def describe(paths, task, on_bad, as_json):
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 @task_option
 @bad_option
+@click.option(
+    "--from-pickle",
+    is_flag=True,
+    help="The paths are pickles of arrays; needs --i-trust-this-file.",
+)
+@click.option(
+    "--i-trust-this-file",
+    "trusted",
+    is_flag=True,
+    help="You know who made the pickle. Only arrays are read from it.",
+)
 @overwrite_option
 @json_option
-def convert(paths, output, task, on_bad, overwrite, as_json):
-    """Convert images, FITS or arrays to a store (.h5)."""
+def convert(paths, output, task, on_bad, from_pickle, trusted, overwrite, as_json):
+    """Convert images, FITS, alert packets or arrays to a store (.h5)."""
     from keras_astro.data.store import write_store
 
-    source = _open(paths, task, on_bad)
+    source = (
+        _open_pickles(paths, task, trusted)
+        if from_pickle
+        else _open(paths, task, on_bad)
+    )
     rows = write_store(
         output,
         source.blocks(256),

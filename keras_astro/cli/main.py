@@ -27,6 +27,10 @@ VERBS = {
         "Measure a model; write its report.",
     ),
     "predict": ("keras_astro.cli.predict:predict", "Score files into a table."),
+    "stream": (
+        "keras_astro.cli.stream:stream",
+        "Classify a stream of alert packets.",
+    ),
     "export": (
         "keras_astro.cli.export:export",
         "Export a verified SavedModel or TFLite.",

@@ -24,6 +24,7 @@ class Field:
         optional: Whether a data set may lack it.
         fill: Value that stands for an optional model input in a data set without it,
             such as an inverse variance of 1; None where nothing can stand for it.
+        gaps: Whether NaN is allowed and says that there is no data.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Field:
     description: str = ""
     optional: bool = True
     fill: float | None = None
+    gaps: bool = False
 
 
 @dataclass(frozen=True)

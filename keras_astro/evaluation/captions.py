@@ -17,6 +17,18 @@ CAPTIONS = {
         "Error of each label against the signal-to-noise ratio. Where the curve is"
         " flat, more light would not help: the model or its training set is the limit."
     ),
+    "confusion_matrix": (
+        "Where each true class ends up. The diagonal holds the recalls, whose mean is"
+        " the balanced accuracy; dark fields off the diagonal are confusions."
+    ),
+    "class_reliability": (
+        "Probability given to a class against the share of rows that belong to it. On"
+        " the diagonal the probabilities are honest; below it the model is too sure."
+    ),
+    "worst_errors": (
+        "Stamps of the most confident errors, on a logarithmic scale in units of the"
+        " noise. Some are labelled wrongly; others show what the model never saw."
+    ),
     "loss_distribution": (
         "Reconstruction loss of both classes. The network has only learnt normal rows,"
         " so anomalous ones should lie to the right. Triangles mark the medians."

@@ -20,6 +20,8 @@ FORMATS = {
     ".h5": "hdf5",
 }
 FIRST = ("score", "p_value", "is_anomaly")
+# Outputs that are 0 or 1 and become booleans.
+FLAGS = ("is_anomaly", "abstains")
 
 
 def predictions_table(
@@ -53,7 +55,11 @@ def predictions_table(
                 for i in range(values.shape[1])
             ]
             continue
-        if name == "is_anomaly":
+        if name == "class_index":
+            named = np.array(manifest["classes"])[np.rint(values).astype(int)]
+            columns.append(Column(named, name="class", description="Named class"))
+            continue
+        if name in FLAGS:
             values = values > 0.5
         unit = spec["units"] or None
         columns.append(

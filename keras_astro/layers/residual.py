@@ -104,3 +104,53 @@ def gaussian_kernel(sigma: float, bands: int) -> np.ndarray:
     kernel = np.outer(profile, profile) / profile.sum() ** 2
     repeated = np.repeat(kernel[:, :, None, None], bands, axis=2)
     return repeated.astype("float32")
+
+
+@register()
+class ReconstructionPenalty(keras.layers.Layer):
+    """Adds the mean squared error of a reconstruction to the loss, as a named part.
+
+    Args:
+        weight: Factor of the error.
+
+    Input shape: frame and reconstruction, each `(batch, y, x, channel)`, and a third
+        tensor where one is to be passed on.
+    Output shape: the last of them, unchanged.
+    """
+
+    def __init__(self, weight: float, **kwargs):
+        super().__init__(**kwargs)
+        self.weight = weight
+        self.part = keras.metrics.Mean(name="reconstruction")
+
+    def call(self, inputs):
+        frame, reconstruction = inputs[:2]
+        error = ops.mean(ops.square(frame - reconstruction))
+        self.add_loss(self.weight * error)
+        self.part.update_state(error)
+        return inputs[-1]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[-1]
+
+    def get_config(self):
+        return super().get_config() | {"weight": self.weight}
+
+
+@register()
+class SquareMean(keras.layers.Layer):
+    """Mean square of each row of a table, one number a row.
+
+    Input shape: `(batch, width)`.
+    Output shape: `(batch,)`.
+
+    Example:
+        >>> float(SquareMean()(ops.array([[1.0, 3.0]]))[0])
+        5.0
+    """
+
+    def call(self, table):
+        return ops.mean(table * table, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0],)

@@ -77,6 +77,16 @@ CATALOG = {
         evaluation="keras_astro.evaluation.cgm:examine",
         quality="keras_astro.inference.spectrum_quality:spectrum_flags",
     ),
+    "alerts": Entry(
+        name="alerts",
+        title="Survey alerts",
+        summary="classifies alert stamps and scores how unusual they are",
+        config="keras_astro.tasks.alerts_config:AlertsConfig",
+        task="keras_astro.tasks.alerts:AlertsTask",
+        schema="keras_astro.data.alert_schema:ALERTS",
+        evaluation="keras_astro.evaluation.alerts:examine",
+        quality="keras_astro.inference.alert_quality:alert_flags",
+    ),
 }
 
 

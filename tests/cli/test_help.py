@@ -14,7 +14,9 @@ VERBS = (
     "train",
     "evaluate",
     "predict",
+    "stream",
     "export",
+    "inspect",
     "runs",
     "doctor",
 )

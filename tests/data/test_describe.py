@@ -77,3 +77,13 @@ def test_real_images_are_sound(slc):
     facts = describe(source, rows=50)
     assert facts["labels"] == {"0": 500, "1": 500}
     assert facts["fields"]["inputs/image"]["nan_fraction"] == 0
+
+
+def test_gaps_are_no_fault_where_the_schema_allows_them():
+    from keras_astro.data.alert_schema import ALERTS
+
+    stamps = np.random.default_rng(0).normal(size=(3, 9, 9, 3)).astype("float32")
+    stamps[0, :4] = np.nan
+    stamps[1] = np.nan
+    source = MemorySource(Sample(ALERTS, {"stamps": stamps}))
+    assert validate(source) == ["1: stamps is not finite anywhere"]

@@ -151,6 +151,8 @@ def test_changed_withheld_targets_are_another_search(config):
 def test_unknown_task_is_refused_with_a_suggestion():
     with pytest.raises(UsageError, match=r"did you mean lensing\?"):
         space("lensin")
-    with pytest.raises(UsageError, match="tasks that can be tuned: lensing") as caught:
+    with pytest.raises(
+        UsageError, match="tasks that can be tuned: .*lensing"
+    ) as caught:
         space("zzz")
     assert "did you mean" not in str(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -74,16 +75,35 @@ def read_image(path: Path, name: str | None = None) -> np.ndarray:
     Raises:
         DataError: If the file is no FITS, truncated or holds no image.
     """
+    name = name or str(path)
+    try:
+        # astropy leaves a file open that it cannot understand.
+        with path.open("rb") as file:
+            return first_image(file, name)
+    except OSError as error:
+        raise DataError(
+            f"{name}: cannot be read ({error.strerror or error})"
+        ) from error
+
+
+def first_image(file: BinaryIO, name: str) -> np.ndarray:
+    """The first image of an open FITS file, as float32 in native byte order.
+
+    Args:
+        file: Opened for reading bytes.
+        name: What messages call it.
+
+    Raises:
+        DataError: If it is no FITS, truncated or holds no image.
+    """
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyWarning
 
-    name = name or str(path)
     try:
         with warnings.catch_warnings():
             # A truncated file is only a warning to astropy; here it is an error.
             warnings.simplefilter("error", AstropyWarning)
-            # astropy leaves a file open that it cannot understand.
-            with path.open("rb") as file, fits.open(file, memmap=False) as hdus:
+            with fits.open(file, memmap=False) as hdus:
                 for hdu in hdus:
                     if hdu.is_image and hdu.data is not None:
                         return np.ascontiguousarray(hdu.data, dtype=np.float32)
@@ -93,6 +113,10 @@ def read_image(path: Path, name: str | None = None) -> np.ndarray:
         TypeError,
         EOFError,
         KeyError,
+        IndexError,
+        AttributeError,
+        MemoryError,
+        OverflowError,
         zlib.error,
         AstropyWarning,
     ) as error:

@@ -60,6 +60,13 @@ def open_source(
         if path.is_file() and not path.stat().st_size:
             raise DataError(f"{path}: expected data, found an empty file")
         return open_spectra(path, schema, **options)
+    if schema.inputs[0].axes[-1:] == ("channel",):
+        # Alerts need a library of their own, which other cases do without.
+        from keras_astro.data.readers.alerts import open_alerts
+
+        if path.is_file() and not path.stat().st_size:
+            raise DataError(f"{path}: expected data, found an empty file")
+        return open_alerts(path, schema, **options)
     if path.is_dir():
         files = (file for file in path.rglob("*") if file.is_file())
         names = (file.relative_to(path).as_posix() for file in files)

@@ -1,6 +1,11 @@
 """Figures of the report: arrays in, matplotlib Figure out, no global state."""
 
 from keras_astro.evaluation.figures.calibration import p_value_calibration
+from keras_astro.evaluation.figures.classes import (
+    class_reliability,
+    confusion_matrix,
+    stamp_gallery,
+)
 from keras_astro.evaluation.figures.corner import latent_corner
 from keras_astro.evaluation.figures.coverage import coverage_curve
 from keras_astro.evaluation.figures.detection import detection_against
@@ -30,6 +35,8 @@ from keras_astro.evaluation.figures.widths import equivalent_width_bias
 __all__ = [
     "anomaly_gallery",
     "choose_examples",
+    "class_reliability",
+    "confusion_matrix",
     "coverage_curve",
     "detection_against",
     "equivalent_width_bias",
@@ -51,6 +58,7 @@ __all__ = [
     "roc",
     "score_distributions",
     "shortcut_bars",
+    "stamp_gallery",
     "training_history",
     "velocity_panels",
 ]

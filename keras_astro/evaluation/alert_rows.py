@@ -1,0 +1,160 @@
+"""Classified test rows of an alert model, and what the baselines make of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_astro.data.alert_schema import CLASSES
+from keras_astro.data.sample import Source
+from keras_astro.evaluation.subject import Subject
+from keras_astro.inference.batch import predict_source
+from keras_astro.tasks.alerts_rows import (
+    class_numbers,
+    code_statistics,
+    one_hot,
+    read_rows,
+)
+
+# Training rows that the baselines learn from, at most.
+BASELINE_ROWS = 4000
+BASELINE_EPOCHS = 15
+
+
+@dataclass
+class AlertRows:
+    """Classified test rows.
+
+    Args:
+        outputs: The model's table outputs by name.
+        labels: Class numbers, -1 where unknown.
+        names: Labels as the data gives them.
+        groups: Objects.
+        stamps: Raw stamps of the rows in `shown`.
+        shown: Rows that the model got wrong, most confident first.
+        frame_variance: Mean square of each row's frame about the mean training frame,
+            and about its reconstruction; `(row, 2)`.
+        baselines: Predicted class numbers by baseline.
+        flags: Quality flags.
+        resamples: Bootstrap resamples.
+    """
+
+    outputs: dict[str, np.ndarray]
+    labels: np.ndarray
+    names: np.ndarray
+    groups: np.ndarray
+    stamps: np.ndarray
+    shown: np.ndarray
+    flags: np.ndarray
+    frame_variance: np.ndarray | None = None
+    baselines: dict[str, np.ndarray] = field(default_factory=dict)
+    resamples: int = 1000
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """`(row, class)`."""
+        columns = [self.outputs[f"probability_{name}"] for name in CLASSES]
+        # In single precision a softmax may exceed 1 by rounding.
+        return np.clip(np.stack(columns, axis=1), 0.0, 1.0)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Class numbers that the model names, `(row,)`."""
+        return np.rint(self.outputs["class_index"]).astype(int)
+
+
+def classify_rows(subject: Subject) -> AlertRows:
+    """Classifies all rows; of a run, also by the baselines."""
+    outputs, flags = predict_source(subject.predictor, subject.test)
+    facts = subject.test.facts()
+    names = label_names(subject.test)
+    labels = class_numbers(names, len(flags))
+    found = AlertRows(
+        outputs=outputs,
+        labels=labels,
+        names=names,
+        groups=facts["group"],
+        stamps=np.empty(0),
+        shown=np.empty(0, int),
+        flags=flags,
+    )
+    wrong = np.flatnonzero((labels >= 0) & (found.predicted != labels))
+    found.shown = wrong[np.argsort(-outputs["confidence"][wrong], kind="stable")][:10]
+    found.stamps = subject.test.take(found.shown).inputs["stamps"]
+    if subject.run is not None:
+        found.resamples = subject.run.config.scores.bootstrap
+        _add_baselines(subject, found)
+    return found
+
+
+def label_names(source: Source) -> np.ndarray:
+    """Labels of a source as text, empty where it has none."""
+    parts = [
+        block.targets.get("label", np.full(len(block), "", dtype=str))
+        for block in source.blocks(1024)
+    ]
+    return np.concatenate([part.astype(str) for part in parts])
+
+
+def _add_baselines(subject: Subject, found: AlertRows) -> None:
+    model = subject.run.load_model()
+    stem = model.get_layer("stem")
+    rows = np.linspace(0, len(subject.train) - 1, BASELINE_ROWS).astype(int)
+    train = subject.train.take(np.unique(rows))
+    frames, metadata, labels = read_rows(stem, _memory(train))
+    test_frames, test_metadata, _ = read_rows(stem, subject.test)
+    about_mean = test_frames - frames.mean(axis=0)
+    squares = np.mean(about_mean**2, axis=(1, 2, 3))
+    found.frame_variance = np.stack([squares, found.outputs["reconstruction_mse"]], 1)
+    known = labels >= 0
+    if len(np.unique(labels[known])) < 2:
+        return
+    found.baselines["random_encoder"] = random_encoder(
+        subject.run.config, frames[known], labels[known], test_frames
+    )
+    if np.isfinite(metadata).any():
+        found.baselines["metadata"] = boosted_metadata(
+            metadata[known], labels[known], test_metadata
+        )
+
+
+def _memory(sample) -> Source:
+    from keras_astro.data.sample import MemorySource
+
+    return MemorySource(sample)
+
+
+def random_encoder(config, frames, labels, test_frames) -> np.ndarray:
+    """The same head on the embedding of an encoder that was never trained."""
+    import keras
+
+    from keras_astro.tasks.alerts import build_autoencoder_parts, build_head
+
+    keras.utils.set_random_seed(config.seed + 1)
+    encoder, _ = build_autoencoder_parts(config, frames.shape[1:])
+    mean, sd = code_statistics(encoder, frames)
+    images_alone = config.model_copy(
+        update={"model": config.model.model_copy(update={"metadata": False})}
+    )
+    head = build_head(images_alone)
+    head.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
+    codes = (encoder.predict(frames, verbose=0, batch_size=512) - mean) / sd
+    head.fit(codes, one_hot(labels), batch_size=128, epochs=BASELINE_EPOCHS, verbose=0)
+    test = (encoder.predict(test_frames, verbose=0, batch_size=512) - mean) / sd
+    return head.predict(test, verbose=0, batch_size=1024).argmax(axis=1)
+
+
+def boosted_metadata(metadata, labels, test_metadata) -> np.ndarray:
+    """Gradient boosting on the packets' metadata alone, without any image."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    seen = np.isfinite(metadata).any(axis=0)
+    model = HistGradientBoostingClassifier(
+        max_iter=80, class_weight="balanced", random_state=0
+    )
+    # On a few thousand rows threads wait for each other longer than they compute.
+    with threadpool_limits(1):
+        model.fit(metadata[:, seen], labels)
+        return model.predict(test_metadata[:, seen])

@@ -1,0 +1,172 @@
+"""The full alert model: stamps and metadata in, classes and anomaly score out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
+from keras_astro.layers.column import Column
+from keras_astro.layers.conformal import AtMost, CombinedScore, ConformalPValue
+from keras_astro.layers.residual import (
+    MeanSquaredResidual,
+    ReconstructionPenalty,
+    SquareMean,
+)
+from keras_astro.layers.temperature import TemperatureScaling
+from keras_astro.preprocessing.stamps import RandomTurns, Turn
+
+# Both parts of the anomaly score are mean squares.
+ENERGY = {"reconstruction_mse": True, "embedding_distance": True}
+
+
+@dataclass
+class ClassifierParts:
+    """The fitted pieces of which the full model consists.
+
+    Args:
+        stem: Stamps to frame.
+        encoder: Frame to `z`.
+        decoder: `z` to frame.
+        head: Standardised code, and features where there are any, to logits.
+        classes: Names of the logits.
+        features: Number of metadata features; 0 without metadata.
+    """
+
+    stem: keras.Model
+    encoder: keras.Model
+    decoder: keras.Model
+    head: keras.Model
+    classes: Sequence[str]
+    features: int = 0
+
+
+def alert_classifier(
+    parts: ClassifierParts,
+    *,
+    turns: int,
+    abstain_below: float,
+    calibration_rows: int,
+    false_positive_rate: float,
+) -> keras.Model:
+    """Joins the pieces into one functional model with named outputs.
+
+    Logits are averaged over `turns` orientations of each frame. Statistics (of codes,
+    of metadata, temperature, score reference) are set on the layers afterwards.
+
+    Returns:
+        Inputs `stamps` `(batch, y, x, 3)` and, with features, `metadata`
+        `(batch, feature)`; outputs `class_index`, `confidence`, `abstains`,
+        `probability_<class>`, `score`, `p_value`, `is_anomaly`, its parts, `z`,
+        `frame` and `reconstruction`.
+    """
+    stamps = keras.Input(parts.stem.input_shape[1:], name="stamps")
+    inputs = {"stamps": stamps}
+    frame = parts.stem(stamps)
+    z = parts.encoder(frame)
+    standardise = Standardise(name="standardise")
+    code = standardise(z)
+    beside = []
+    if parts.features:
+        metadata = keras.Input((parts.features,), name="metadata")
+        inputs["metadata"] = metadata
+        beside = [KnownFeatures(name="known_features")(metadata)]
+    join = layers.Concatenate(name="code_and_features") if beside else None
+    logits = []
+    for number in range(turns):
+        turned = code
+        if number:
+            image = Turn(number, name=f"turn_{number}")(frame)
+            turned = standardise(parts.encoder(image))
+        logits.append(parts.head(join([turned, *beside]) if join else turned))
+    mean = layers.Average(name="mean_logits")(logits) if turns > 1 else logits[0]
+    tempered = TemperatureScaling(name="temperature")(mean)
+    probabilities = layers.Softmax(name="probabilities")(tempered)
+    chosen, confidence, abstains = Decision(abstain_below, name="decision")(
+        probabilities
+    )
+    reconstruction = parts.decoder(z)
+    outputs = {
+        "class_index": chosen,
+        "confidence": confidence,
+        "abstains": abstains,
+        "reconstruction_mse": MeanSquaredResidual(name="mse")([frame, reconstruction]),
+        "embedding_distance": SquareMean(name="distance")(
+            Standardise(name="embedding")(z)
+        ),
+        "z": z,
+        "frame": frame,
+        "reconstruction": reconstruction,
+    }
+    for i, name in enumerate(parts.classes):
+        outputs[f"probability_{name}"] = Column(i, name=f"column_{name}")(probabilities)
+    score = CombinedScore(list(ENERGY.values()), name="combined_score")(
+        [outputs[name] for name in ENERGY]
+    )
+    p_value = ConformalPValue(calibration_rows, name="conformal")(score)
+    flag = AtMost(false_positive_rate, name="at_most")(p_value)
+    outputs |= {"score": score, "p_value": p_value, "is_anomaly": flag}
+    return keras.Model(inputs, outputs, name="alert_classifier")
+
+
+def training_model(autoencoder: keras.Model, *, seed: int) -> keras.Model:
+    """Frame to its reconstruction, turned at random, with the error as the loss."""
+    frame = keras.Input(autoencoder.input_shape[1:], name="frame")
+    turned = RandomTurns(seed, name="turns")(frame)
+    reconstruction = ReconstructionPenalty(1.0, name="penalty")(
+        [turned, autoencoder(turned)]
+    )
+    return keras.Model(frame, reconstruction, name="turned_autoencoder")
+
+
+def joint_model(
+    encoder: keras.Model,
+    decoder: keras.Model,
+    head: keras.Model,
+    *,
+    features: int,
+    weight: float,
+    seed: int,
+) -> keras.Model:
+    """Frame (and features) to logits; the decoder trains along as a penalty.
+
+    Returns:
+        Inputs `frame` and, where there are features, `features`
+        `(batch, 2 * feature)`; output logits `(batch, class)`.
+    """
+    frame = keras.Input(encoder.input_shape[1:], name="frame")
+    inputs = {"frame": frame}
+    turned = RandomTurns(seed, name="turns")(frame)
+    z = encoder(turned)
+    code = z
+    if features:
+        inputs["features"] = keras.Input((2 * features,), name="features")
+        code = layers.Concatenate(name="code_and_features")([z, inputs["features"]])
+    logits = ReconstructionPenalty(weight, name="penalty")(
+        [turned, decoder(z), head(code)]
+    )
+    return keras.Model(inputs, logits, name="joint")
+
+
+def endpoints(model: keras.Model) -> dict[str, keras.Model]:
+    """The named signatures of a full alert model."""
+    inputs, outputs = model.input, model.output
+    stamps = {"stamps": inputs["stamps"]}
+    maps = ("frame", "reconstruction")
+    decoder = model.get_layer("decoder")
+    z = keras.Input(model.get_layer("encoder").output_shape[1:], name="z")
+    found = {
+        name: keras.Model(stamps, {k: outputs[k] for k in names}, name=name)
+        for name, names in {
+            "encode": ("z",),
+            "reconstruct": maps,
+            "score": ("score", "p_value", "is_anomaly"),
+        }.items()
+    }
+    chosen = {k: v for k, v in outputs.items() if k not in maps}
+    found["predict"] = keras.Model(inputs, chosen, name="predict")
+    found["decode"] = keras.Model({"z": z}, {"reconstruction": decoder(z)})
+    return found

@@ -1,0 +1,150 @@
+"""Networks of alert stamps: frame, encoder, decoder, class head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from keras_astro.errors import ConfigError
+from keras_astro.preprocessing.images import CenterCrop, MeanBin
+from keras_astro.preprocessing.stamps import (
+    NormaliseStamps,
+    StretchStamps,
+    ValidPixels,
+)
+
+ACTIVATION = "relu"
+# The centre is stretched above three times the noise; the context, whose noise is
+# averaged, above the noise.
+CENTRE_SOFTENING, CONTEXT_SOFTENING = 3.0, 1.0
+
+
+def alert_stem(
+    stamp_shape: Sequence[int], *, pixels: int, normalise: str, context: bool
+) -> keras.Model:
+    """From raw stamps to frames: mask, normalise, crop, fill with zero.
+
+    Args:
+        stamp_shape: `(y, x, 3)`.
+        pixels: Side of the central crop.
+        normalise: See `NormaliseStamps`.
+        context: Whether the whole stamp, averaged to the crop's size, is added as
+            three more channels; it shows how crowded the field is.
+
+    Returns:
+        Model `(batch, y, x, 3)` to `(batch, pixels, pixels, 3 or 6)`.
+
+    Raises:
+        ConfigError: If the stamps are smaller than the crop.
+    """
+    stamps = keras.Input(tuple(stamp_shape), name="stamps")
+    values, valid = ValidPixels(name="valid_pixels")(stamps)
+    linear = NormaliseStamps(normalise, name="normalise")([values, valid])
+    stretch = normalise == "asinh"
+    frame = CenterCrop(pixels, name="crop")(linear)
+    if stretch:
+        frame = StretchStamps(CENTRE_SOFTENING, name="stretch")(frame)
+    if context:
+        size = min(stamp_shape[:2]) // pixels
+        if size < 2:
+            raise ConfigError(
+                f"preprocessing.context: the stamps of {stamp_shape[0]} pixels have "
+                f"little around a crop of {pixels}",
+                hint="Use --set preprocessing.context=false",
+            )
+        around = CenterCrop(size * pixels, name="crop_context")(linear)
+        around = MeanBin(size, name="bin_context")(around)
+        if stretch:
+            around = StretchStamps(CONTEXT_SOFTENING, name="stretch_context")(around)
+        frame = layers.Concatenate(name="frame")([frame, around])
+    return keras.Model(stamps, frame, name="stem")
+
+
+def halved(side: int, steps: int) -> list[int]:
+    """Sides of an image after each halving, the first one included.
+
+    Example:
+        >>> halved(21, 3)
+        [21, 11, 6, 3]
+    """
+    sides = [side]
+    for _ in range(steps):
+        sides.append(-(-sides[-1] // 2))
+    return sides
+
+
+def alert_encoder(
+    frame_shape: Sequence[int], latent_dim: int, *, filters: Sequence[int]
+) -> keras.Model:
+    """Convolutions in pairs, each second one of stride 2.
+
+    Returns:
+        `(batch, y, x, channel)` to `z` `(batch, latent_dim)`, linear.
+    """
+    inputs = keras.Input(tuple(frame_shape), name="frame")
+    x = inputs
+    for i, width in enumerate(filters):
+        for step, stride in (("a", 1), ("b", 2)):
+            x = layers.Conv2D(
+                width,
+                3,
+                stride,
+                padding="same",
+                activation=ACTIVATION,
+                name=f"encoder_{i}{step}",
+            )(x)
+    x = layers.Flatten(name="flat")(x)
+    return keras.Model(inputs, layers.Dense(latent_dim, name="z")(x), name="encoder")
+
+
+def alert_decoder(
+    latent_dim: int, frame_shape: Sequence[int], *, filters: Sequence[int]
+) -> keras.Model:
+    """Resizing and convolution, back through the encoder's sides.
+
+    Returns:
+        `z` `(batch, latent_dim)` to `(batch, y, x, channel)`.
+    """
+    sides = halved(frame_shape[0], len(filters))[::-1]
+    inputs = keras.Input((latent_dim,), name="z")
+    width = filters[-1]
+    x = layers.Dense(sides[0] ** 2 * width, ACTIVATION, name="grow")(inputs)
+    x = layers.Reshape((sides[0], sides[0], width), name="grid")(x)
+    for i, (side, width) in enumerate(zip(sides[1:], reversed(filters), strict=True)):
+        x = layers.Resizing(side, side, interpolation="bilinear", name=f"larger_{i}")(x)
+        x = layers.Conv2D(
+            width, 3, padding="same", activation=ACTIVATION, name=f"decoder_{i}"
+        )(x)
+    outputs = layers.Conv2D(frame_shape[2], 3, padding="same", name="frame")(x)
+    return keras.Model(inputs, outputs, name="decoder")
+
+
+def class_head(
+    width: int, classes: int, *, hidden: Sequence[int], dropout: float, seed: int
+) -> keras.Model:
+    """Dense classifier of a standardised code.
+
+    Returns:
+        `(batch, width)` to logits `(batch, classes)`.
+    """
+    inputs = keras.Input((width,), name="code")
+    x = inputs
+    for i, size in enumerate(hidden):
+        x = layers.Dense(size, ACTIVATION, name=f"head_{i}")(x)
+        x = layers.Dropout(dropout, seed=seed + i, name=f"dropout_{i}")(x)
+    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="head")
+
+
+def without_dropout(head: keras.Model) -> keras.Model:
+    """The head with its layers of weights alone, which is all that inference needs.
+
+    The random state of dropout is a variable that small runtimes cannot hold.
+    """
+    inputs = keras.Input(head.input_shape[1:], name="code")
+    x = inputs
+    for layer in head.layers:
+        if isinstance(layer, layers.Dense):
+            x = layer(x)
+    return keras.Model(inputs, x, name="head")

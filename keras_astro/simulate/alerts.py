@@ -1,0 +1,154 @@
+"""Alerts with known class: draws a sky, exposes it twice, subtracts, cuts stamps.
+
+Blocks of alerts have seeds of their own, so the rows depend on the seed alone and not
+on how many processes made them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from keras_astro.data.alert_schema import ALERTS
+from keras_astro.data.sample import Sample, concatenate
+from keras_astro.simulate.alert_bogus import draw_bogus
+from keras_astro.simulate.alert_camera import draw_exposure, expose
+from keras_astro.simulate.alert_config import AlertSimulation
+from keras_astro.simulate.alert_metadata import draw_metadata
+from keras_astro.simulate.alert_profiles import SIDE
+from keras_astro.simulate.alert_sources import SKIES
+
+BLOCK = 64
+
+
+def simulate(config: AlertSimulation, n: int, *, seed: int, jobs: int = 1) -> Sample:
+    """Simulates alerts in memory; see `iter_simulate`.
+
+    Example:
+        >>> sample = simulate(AlertSimulation(), 5, seed=1)
+        >>> sample.inputs["stamps"].shape, sorted(sample.targets["label"].tolist())
+        ((5, 63, 63, 3), ['AGN', 'SN', 'VS', 'asteroid', 'bogus'])
+    """
+    return concatenate(list(iter_simulate(config, n, seed=seed, jobs=jobs)))
+
+
+def iter_simulate(
+    config: AlertSimulation, n: int, *, seed: int, jobs: int = 1
+) -> Iterator[Sample]:
+    """Simulates alerts block by block.
+
+    Args:
+        config: What is drawn.
+        n: Number of alerts.
+        seed: Same seed, same rows, whatever `jobs`.
+        jobs: Processes.
+
+    Yields:
+        Samples of at most 64 alerts with stamps `(row, 63, 63, 3)`, metadata and class.
+    """
+    names = np.array(list(config.shares))
+    edges = np.cumsum(list(config.shares.values()))
+    # Evenly spread, so that any first rows have the shares too.
+    spread = (np.arange(n) * 0.6180339887 + 0.5) % 1.0 * edges[-1]
+    if np.allclose(np.diff(edges, prepend=0), edges[0]):
+        spread = (np.arange(n) % len(names) + 0.5) / len(names) * edges[-1]
+    labels = names[np.searchsorted(edges, spread)]
+    seeds = np.random.SeedSequence(seed).spawn(-(-n // BLOCK))
+    tasks = [
+        (child, start, labels[start : start + BLOCK])
+        for child, start in zip(seeds, range(0, n, BLOCK), strict=True)
+    ]
+    work = partial(_block, config)
+    if jobs == 1:
+        yield from map(work, tasks)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap(work, tasks)
+
+
+def _block(config: AlertSimulation, task) -> Sample:
+    child, start, labels = task
+    rng = np.random.default_rng(child)
+    # The matrices are so small that threads cost more than they compute.
+    with threadpool_limits(1, "blas"):
+        rows = [simulate_one(config, str(label), rng) for label in labels]
+    ids = np.array([f"sim-{start + i}" for i in range(len(labels))])
+    return Sample(
+        ALERTS,
+        {
+            "stamps": np.stack([stamps for stamps, _ in rows]),
+            "metadata": np.stack([metadata for _, metadata in rows]),
+        },
+        {"label": np.asarray(labels, str)},
+        {"id": ids, "group": ids},
+        "simulated alerts",
+    )
+
+
+def simulate_one(
+    config: AlertSimulation, label: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """One alert of a class.
+
+    Returns:
+        Stamps `(63, 63, 3)` with a positive source in the difference and NaN where
+        masked, and its metadata.
+    """
+    camera = config.camera
+    exposure = draw_exposure(camera, rng)
+    positive = rng.random() < config.positive[label]
+    added = np.zeros((SIDE, SIDE))
+    if label == "bogus":
+        kinds = list(config.bogus)
+        shares = np.array(list(config.bogus.values()))
+        kind = rng.choice(kinds, p=shares / shares.sum())
+        sky, exposure, added = draw_bogus(str(kind), exposure, rng)
+    else:
+        sky = SKIES[label](config, exposure, positive, rng)
+    stamps = expose(
+        camera,
+        exposure,
+        static=sky.static,
+        science=sky.science,
+        template=sky.template,
+        added=added,
+        rng=rng,
+    )
+    if label == "bogus":
+        # The detector finds a peak of either sign; the packet turns it upright.
+        middle = stamps[28:35, 28:35, 2]
+        positive = middle.max() >= -middle.min()
+    if not positive:
+        stamps[..., 2] *= -1
+    if rng.random() < (0.35 if label == "bogus" else camera.masked_fraction):
+        bright = [p for p in sky.static.points if p[2] > exposure.flux(15.5)]
+        mask_pixels(stamps, bright, rng)
+    return stamps, draw_metadata(label, sky, exposure, positive, stamps, rng)
+
+
+def mask_pixels(stamps: np.ndarray, bright: list, rng: np.random.Generator) -> None:
+    """Makes pixels invalid in all channels: an edge of the detector, or squares.
+
+    Args:
+        stamps: `(y, x, channel)`, changed in place.
+        bright: Stars `x, y, flux` that the pipeline covers with squares.
+        rng: Source of randomness.
+    """
+    side = len(stamps)
+    middle = side // 2
+    if rng.random() < 0.4 or not bright:
+        depth = rng.integers(3, middle - 1)
+        view = stamps if rng.random() < 0.5 else stamps.transpose(1, 0, 2)
+        view[slice(depth) if rng.random() < 0.5 else slice(-depth, None)] = np.nan
+        return
+    for x, y, _ in bright:
+        half = int(rng.integers(4, 9))
+        row, column = middle + round(y), middle + round(x)
+        # What is detected has data in its very centre.
+        if max(abs(row - middle), abs(column - middle)) > half + 1:
+            rows = slice(max(row - half, 0), max(row + half, 0))
+            stamps[rows, max(column - half, 0) : max(column + half, 0)] = np.nan

@@ -1,0 +1,420 @@
+"""Alerts: classes and an anomaly score of survey stamps, from one embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_astro.data.alert_schema import ALERTS, CLASSES, FEATURES
+from keras_astro.data.sample import Sample, Source
+from keras_astro.errors import ConfigError, DataError
+from keras_astro.layers.classes import KnownFeatures
+from keras_astro.layers.conformal import fit_reference
+from keras_astro.layers.contractive import ContractiveEncoder
+from keras_astro.layers.sampling import VariationalCode
+from keras_astro.metrics.classification import balanced_accuracy
+from keras_astro.metrics.temperature import fit_temperature
+from keras_astro.models import alert_classifier, alert_networks, autoencoder
+from keras_astro.models import variational as vae
+from keras_astro.simulate.alert_config import AlertSimulation
+from keras_astro.simulate.alerts import iter_simulate
+from keras_astro.tasks.alerts_config import AlertsConfig
+from keras_astro.tasks.alerts_rows import (
+    BLOCK,
+    Rows,
+    class_numbers,
+    code_statistics,
+    feature_statistics,
+    one_hot,
+    orient,
+    read_rows,
+)
+from keras_astro.tasks.base import Parts, Stage, Task
+
+# Codes of every training row in this many orientations train a frozen run's head.
+HEAD_TURNS = 8
+
+TERMS = {
+    "stamps": ("adu", "Science, template and difference stamps, NaN where no data"),
+    "metadata": ("", f"{', '.join(FEATURES)}; NaN or 1e30 where unknown"),
+    "class_index": ("", f"Most probable of {', '.join(CLASSES)}, counted from 0"),
+    "confidence": ("", "Its probability"),
+    "abstains": ("", "Whether that probability is too low to name a class"),
+    "score": ("", "Anomaly score, larger is more unlike the training rows"),
+    "p_value": ("", "Chance that a row like the training rows scores as high"),
+    "is_anomaly": ("", "Whether the p-value is at most the false positive rate"),
+    "reconstruction_mse": ("", "Mean squared error of the autoencoder"),
+    "embedding_distance": ("", "Mean square of the standardised embedding"),
+    "z": ("", "Embedding"),
+    "frame": ("", "Masked, normalised, cropped stamps as the networks see them"),
+    "reconstruction": ("", "Its reconstruction"),
+} | {
+    f"probability_{name}": ("", f"Calibrated probability of {name}") for name in CLASSES
+}
+
+
+@dataclass
+class Prepared:
+    """Fitted preprocessing and cached frames of a run.
+
+    Args:
+        stem: Stamps to frame.
+        known: Layer from raw to standardised features.
+        train: Training rows.
+        validation: Rows that never move a weight.
+    """
+
+    stem: keras.Model
+    known: KnownFeatures
+    train: Rows
+    validation: Rows
+
+
+class AlertsTask(Task):
+    """See `Task`; one encoder serves reconstruction, classes and anomalies."""
+
+    name = "alerts"
+    schema = ALERTS
+    terms = TERMS
+    classes = CLASSES
+
+    def simulate(
+        self, config: AlertsConfig, n: int, *, seed: int, jobs: int = 1
+    ) -> Iterator[Sample]:
+        """Alerts of five classes in the configured shares."""
+        unknown = set(config.simulation.shares) - set(CLASSES)
+        if unknown:
+            raise ConfigError(
+                f"simulation.shares: {', '.join(sorted(unknown))} is no class; the "
+                f"classes are {', '.join(CLASSES)}"
+            )
+        prior = AlertSimulation(shares=dict(config.simulation.shares))
+        return iter_simulate(prior, n, seed=seed, jobs=jobs)
+
+    def prepare(self, config: AlertsConfig, parts: Parts) -> Prepared:
+        """Computes frames of the training and validation rows, and feature statistics.
+
+        Raises:
+            DataError: If no class, or only one, is labelled in the training rows.
+        """
+        shape = parts.train.read(0, 1).inputs["stamps"].shape[1:]
+        settings = config.preprocessing
+        stem = alert_networks.alert_stem(
+            shape,
+            pixels=settings.pixels,
+            normalise=settings.normalise,
+            context=settings.context,
+        )
+        raw = [read_rows(stem, part) for part in (parts.train, parts.validation)]
+        present = np.unique(raw[0][2][raw[0][2] >= 0])
+        if len(present) < 2:
+            raise DataError(
+                f"{parts.train.name}: expected training rows of at least two of the "
+                f"classes {', '.join(CLASSES)}, found {len(present)}",
+                hint="Give labelled data: an array `label` with these names.",
+            )
+        known = KnownFeatures(name="known_features")
+        known.set_reference(*feature_statistics(raw[0][1]))
+        rows = [Rows(f, np.asarray(known(m)), labels) for f, m, labels in raw]
+        return Prepared(stem, known, *rows)
+
+    def stages(self, config: AlertsConfig, prepared: Prepared) -> Iterator[Stage]:
+        """All networks at once, or the autoencoder and then the head on its codes.
+
+        The head's rows are computed when the autoencoder is trained, so that it can
+        only meet an embedding whose training is on record.
+        """
+        if config.model.mode == "joint":
+            yield self.joint_stage(config, prepared)
+            return
+        stage = self.autoencoder_stage(config, prepared)
+        yield stage
+        yield self.classifier_stage(config, prepared, stage.model)
+
+    def sketch(self, config: AlertsConfig) -> AlertsConfig:
+        """The same settings: nothing is simulated beside the data."""
+        return config
+
+    def stage_rows(self, config: AlertsConfig, train_rows: int) -> dict[str, int]:
+        """Every labelled row in all orientations trains a frozen run's head."""
+        if config.model.mode == "joint":
+            return {"joint": train_rows}
+        return {"autoencoder": train_rows, "classifier": HEAD_TURNS * train_rows}
+
+    def joint_stage(self, config: AlertsConfig, prepared: Prepared) -> Stage:
+        """Cross-entropy and reconstruction error, with one embedding for both."""
+        if config.model.variational or config.objective.contractive:
+            raise ConfigError(
+                "model.mode = joint: variational and contractive codes are for the "
+                "frozen mode",
+                hint="Add --set model.mode=frozen",
+            )
+        shape = prepared.train.frames.shape[1:]
+        features = len(FEATURES) if config.model.metadata else 0
+        model = alert_classifier.joint_model(
+            *build_autoencoder_parts(config, shape),
+            build_head(config),
+            features=features,
+            weight=config.objective.reconstruction,
+            seed=config.seed,
+        )
+        train, held = prepared.train.labelled, prepared.validation.labelled
+
+        def inputs(rows: Rows) -> dict[str, np.ndarray]:
+            found = {"frame": rows.frames}
+            return found | ({"features": rows.features} if features else {})
+
+        weights = class_weights(config, train.labels)
+        return Stage(
+            name="joint",
+            model=model,
+            inputs=inputs(train),
+            targets=one_hot(train.labels) * weights,
+            validation=(inputs(held), one_hot(held.labels) * weights),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            epochs=config.train.epochs,
+            batch_size=config.train.batch_size,
+            learning_rate=config.train.learning_rate,
+        )
+
+    def autoencoder_stage(self, config: AlertsConfig, prepared: Prepared) -> Stage:
+        """Reconstruction of frames in random orientations, with any penalties."""
+        inner = build_autoencoder(config, prepared.train.frames.shape[1:])
+        return Stage(
+            name="autoencoder",
+            model=alert_classifier.training_model(inner, seed=config.seed),
+            inputs=prepared.train.frames,
+            targets=None,
+            validation=(prepared.validation.frames, None),
+            loss=None,
+            epochs=config.train.epochs,
+            batch_size=config.train.batch_size,
+            learning_rate=config.train.learning_rate,
+        )
+
+    def classifier_stage(
+        self, config: AlertsConfig, prepared: Prepared, trained: keras.Model
+    ) -> Stage:
+        """The head alone, on standardised codes of an encoder that stays as it is."""
+        encoder = trained_parts(trained)[0]
+        train, held = prepared.train.labelled, prepared.validation.labelled
+        mean, sd = code_statistics(encoder, prepared.train.frames)
+
+        def codes(rows: Rows, number: int) -> np.ndarray:
+            z = encoder.predict(orient(rows.frames, number), verbose=0, batch_size=512)
+            beside = [rows.features] if config.model.metadata else []
+            return np.concatenate([(z - mean) / sd, *beside], axis=1)
+
+        weights = class_weights(config, train.labels)
+        return Stage(
+            name="classifier",
+            model=build_head(config),
+            inputs=np.concatenate([codes(train, n) for n in range(HEAD_TURNS)]),
+            targets=np.tile(one_hot(train.labels) * weights, (HEAD_TURNS, 1)),
+            validation=(codes(held, 0), one_hot(held.labels) * weights),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            epochs=config.classifier.epochs,
+            batch_size=256,
+            learning_rate=1e-3,
+        )
+
+    def assemble(
+        self,
+        config: AlertsConfig,
+        prepared: Prepared,
+        models: Mapping[str, keras.Model],
+        parts: Parts,
+    ) -> keras.Model:
+        """Joins the pieces; the calibration rows set temperature and p-values."""
+        joint = models.get("joint")
+        encoder, decoder = trained_parts(joint or models["autoencoder"])
+        head = joint.get_layer("head") if joint else models["classifier"]
+        model = alert_classifier.alert_classifier(
+            alert_classifier.ClassifierParts(
+                stem=prepared.stem,
+                encoder=encoder,
+                decoder=decoder,
+                head=alert_networks.without_dropout(head),
+                classes=CLASSES,
+                features=len(FEATURES) if config.model.metadata else 0,
+            ),
+            turns=config.model.turns,
+            abstain_below=config.scores.abstain_below,
+            calibration_rows=len(parts.calibration),
+            false_positive_rate=config.scores.false_positive_rate,
+        )
+        statistics = code_statistics(encoder, prepared.train.frames)
+        model.get_layer("embedding").set_reference(*statistics)
+        if not joint:
+            model.get_layer("standardise").set_reference(*statistics)
+        if config.model.metadata:
+            known = prepared.known
+            model.get_layer("known_features").set_reference(known.mean, known.sd)
+        calibrate(model, parts)
+        return model
+
+    def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
+        """The named signatures of the full model."""
+        return alert_classifier.endpoints(model)
+
+    def calibration(self, model: keras.Model) -> dict[str, float]:
+        """False positive rate, calibration rows, temperature, and the abstain level."""
+        scores = np.asarray(model.get_layer("conformal").calibration)
+        rate = model.get_layer("at_most").rate
+        return {
+            "false_positive_rate": rate,
+            "n": len(scores),
+            "threshold": float(np.quantile(scores, 1 - rate, method="higher")),
+            "temperature": float(model.get_layer("temperature").temperature),
+            "abstain_below": model.get_layer("decision").abstain_below,
+        }
+
+    def merit(
+        self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        """Balanced accuracy, where rows are labelled."""
+        numbers = class_numbers(targets.get("label"), len(outputs["class_index"]))
+        known = numbers >= 0
+        if len(np.unique(numbers[known])) < 2:
+            return {}
+        found = balanced_accuracy(numbers[known], outputs["class_index"][known])
+        return {"balanced_accuracy": found}
+
+    def objective(
+        self,
+        config: AlertsConfig,
+        prepared: Prepared,
+        models: Mapping[str, keras.Model],
+    ) -> dict[str, float]:
+        """Balanced error of the validation rows, and their reconstruction error."""
+        held = prepared.validation.labelled
+        joint = models.get("joint")
+        encoder, decoder = trained_parts(joint or models["autoencoder"])
+        z = encoder.predict(held.frames, verbose=0, batch_size=512)
+        drawn = decoder.predict(z, verbose=0, batch_size=512)
+        mse = float(np.mean((drawn - held.frames) ** 2))
+        if not joint:
+            mean, sd = code_statistics(encoder, prepared.train.frames)
+            z = (z - mean) / sd
+        code = [z, held.features] if config.model.metadata else [z]
+        head = joint.get_layer("head") if joint else models["classifier"]
+        logits = head.predict(np.concatenate(code, axis=1), verbose=0)
+        error = 1.0 - balanced_accuracy(held.labels, logits.argmax(axis=1))
+        return {
+            "objective": error + mse,
+            "val_balanced_error": error,
+            "val_reconstruction": mse,
+        }
+
+
+def build_autoencoder_parts(
+    config: AlertsConfig, shape: tuple[int, ...]
+) -> tuple[keras.Model, keras.Model]:
+    """Encoder and decoder of a configuration, on frames of `shape`."""
+    settings = config.model
+    options = {"filters": settings.filters}
+    encoder = alert_networks.alert_encoder(shape, settings.latent_dim, **options)
+    decoder = alert_networks.alert_decoder(settings.latent_dim, shape, **options)
+    return encoder, decoder
+
+
+def build_autoencoder(config: AlertsConfig, shape: tuple[int, ...]) -> keras.Model:
+    """The trainable autoencoder of the frozen mode."""
+    encoder, decoder = build_autoencoder_parts(config, shape)
+    settings, objective = config.model, config.objective
+    if settings.variational:
+        encoder = vae.variational_encoder(encoder)
+    if objective.contractive:
+        encoder = ContractiveEncoder(
+            encoder,
+            objective.contractive,
+            method=objective.contractive_method,
+            seed=config.seed,
+            name="contractive",
+        )
+    if not settings.variational:
+        return autoencoder.chain(encoder, decoder)
+    code = VariationalCode(
+        settings.latent_dim,
+        settings.prior,
+        kl_weight=objective.kl,
+        seed=config.seed,
+        name="code",
+    )
+    return vae.variational_autoencoder(encoder, code, decoder)
+
+
+def build_head(config: AlertsConfig) -> keras.Model:
+    """The class head of a configuration."""
+    settings = config.model
+    beside = 2 * len(FEATURES) if settings.metadata else 0
+    return alert_networks.class_head(
+        settings.latent_dim + beside,
+        len(CLASSES),
+        hidden=settings.hidden,
+        dropout=settings.dropout,
+        seed=config.seed,
+    )
+
+
+def trained_parts(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Plain encoder and decoder of a joint model, or of a turned autoencoder."""
+    names = [layer.name for layer in model.layers]
+    inner = model if "encoder" in names else model.get_layer("autoencoder")
+    if inner is model:
+        return model.get_layer("encoder"), model.get_layer("decoder")
+    return vae.posterior_mean_encoder(inner), inner.get_layer("decoder")
+
+
+def class_weights(config: AlertsConfig, labels: np.ndarray) -> np.ndarray:
+    """Weight of each class, `(class,)`; cross-entropy is linear in its targets."""
+    counts = np.bincount(labels, minlength=len(CLASSES))
+    if config.objective.class_weights == "none":
+        return np.ones(len(CLASSES), "float32")
+    present = np.sum(counts > 0)
+    return (len(labels) / (present * np.maximum(counts, 1))).astype("float32")
+
+
+def calibrate(model: keras.Model, parts: Parts) -> None:
+    """Sets score reference, temperature and p-values from rows that trained nothing."""
+    found, _ = outputs_of(model, parts.validation)
+    reference = [found[name] for name in alert_classifier.ENERGY]
+    combined = model.get_layer("combined_score")
+    combined.set_reference(*fit_reference(reference, combined.energies))
+    found, labels = outputs_of(model, parts.calibration)
+    model.get_layer("conformal").set_calibration(found["score"])
+    columns = [found[f"probability_{name}"] for name in CLASSES]
+    known = labels >= 0
+    if known.any():
+        probabilities = np.stack(columns, axis=1)[known]
+        logits = np.log(probabilities + 1e-12)
+        temperature = best_temperature(logits, labels[known])
+        model.get_layer("temperature").set_temperature(temperature)
+
+
+def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The most likely temperature; 1 where held-out rows are all right or by chance."""
+    try:
+        return fit_temperature(logits, labels)
+    except DataError:
+        return 1.0
+
+
+def outputs_of(
+    model: keras.Model, source: Source
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Scores, their parts and probabilities of a source, and class numbers."""
+    wanted = keras.Model(
+        model.input, {k: v for k, v in model.output.items() if len(v.shape) == 1}
+    )
+    outputs, labels = [], []
+    for block in source.blocks(BLOCK):
+        empty = np.full((len(block), len(FEATURES)), np.nan, "float32")
+        given = {"metadata": empty} | block.inputs
+        outputs.append(wanted.predict_on_batch({k: given[k] for k in model.input}))
+        labels.append(class_numbers(block.targets.get("label"), len(block)))
+    joined = {k: np.concatenate([o[k] for o in outputs]) for k in outputs[0]}
+    return joined, np.concatenate(labels)

@@ -1,0 +1,100 @@
+"""Settings of the alerts case; the reason stands beside each number."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig
+
+
+class Preprocessing(Section):
+    """From raw stamps to the frame that the networks see."""
+
+    # 21 pixels hold the source and its host; the context shows the field around them.
+    pixels: Literal[21, 33, 63] = 21
+    # asinh keeps how bright a source is, and the ratio of science to template.
+    normalise: Literal["asinh", "minmax", "l2"] = "asinh"
+    # The whole stamp, averaged to the size of the crop, as three more channels.
+    context: bool = True
+
+
+class Model(Section):
+    """The networks."""
+
+    # joint: encoder, decoder and head at once. frozen: the autoencoder first, then
+    # the head alone on its embedding.
+    mode: Literal["joint", "frozen"] = "joint"
+    latent_dim: int = Field(64, ge=1)
+    filters: tuple[int, ...] = (32, 48, 64)
+    hidden: tuple[int, ...] = (128, 64)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    # Packet metadata beside the images. Off: simulated metadata are only as true as
+    # their priors; turn it on where real alerts train.
+    metadata: bool = False
+    # Orientations over which logits are averaged: 1, quarter turns, or mirrored too.
+    turns: Literal[1, 4, 8] = 4
+    # Both hold for the autoencoder of the frozen mode.
+    variational: bool = False
+    prior: Literal["normal", "mixture", "flow"] = "normal"
+
+
+class Objective(Section):
+    """What is minimised."""
+
+    # Weight of the reconstruction error beside the cross-entropy in joint mode. With
+    # it the error stays near that of an autoencoder alone.
+    reconstruction: float = Field(10.0, ge=0)
+    # Rare classes count as much as frequent ones.
+    class_weights: Literal["balanced", "none"] = "balanced"
+    contractive: float = Field(0.0, ge=0)
+    contractive_method: Literal["hutchinson", "exact", "last_layer"] = "hutchinson"
+    kl: float = Field(1e-4, ge=0)
+
+
+class Classifier(Section):
+    """The head on the frozen embedding."""
+
+    epochs: int = Field(15, ge=1)
+
+
+class Scores(Section):
+    """Decisions on top of probabilities and errors."""
+
+    abstain_below: float = Field(0.5, ge=0, lt=1)
+    false_positive_rate: float = Field(0.01, gt=0, lt=1)
+    bootstrap: int = Field(1000, ge=10)
+
+
+class Simulation(Section):
+    """The data simulated when none is given."""
+
+    # Balanced, so that every class is learned.
+    shares: dict[str, float] = {
+        "SN": 0.2,
+        "AGN": 0.2,
+        "VS": 0.2,
+        "asteroid": 0.2,
+        "bogus": 0.2,
+    }
+
+
+class AlertsConfig(RunConfig):
+    """All settings of an alerts run."""
+
+    task: Literal["alerts"] = "alerts"
+    data: DataConfig = DataConfig(
+        simulated_rows=10_000,
+        validation_fraction=0.06,
+        calibration_fraction=0.08,
+        test_fraction=0.12,
+    )
+    preprocessing: Preprocessing = Preprocessing()
+    model: Model = Model()
+    objective: Objective = Objective()
+    classifier: Classifier = Classifier()
+    scores: Scores = Scores()
+    simulation: Simulation = Simulation()
+    # Real alerts are few and differ from simulated ones: longer fits the latter only.
+    train: TrainConfig = TrainConfig(epochs=8)

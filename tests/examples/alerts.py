@@ -1,0 +1,52 @@
+"""Examples of the layers of the alerts case."""
+
+from harness import TRAINING_ONLY, Example
+
+from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
+from keras_astro.layers.residual import ReconstructionPenalty, SquareMean
+from keras_astro.preprocessing.stamps import (
+    NormaliseStamps,
+    RandomTurns,
+    StretchStamps,
+    Turn,
+    ValidPixels,
+)
+
+STAMP = (9, 9, 3)
+ODD_STAMP = (7, 7, 3)
+
+
+def positive(shape, rng):
+    return rng.uniform(0.1, 2.0, shape)
+
+
+EXAMPLES = {
+    "ValidPixels": Example(lambda _: ValidPixels(), STAMP, (ODD_STAMP, (5, 6, 1))),
+    "NormaliseStamps": Example(
+        lambda _: NormaliseStamps("l2"),
+        [STAMP, STAMP],
+        ([ODD_STAMP] * 2,),
+        exempt={"gradient": "its second input says which pixels count"},
+    ),
+    "StretchStamps": Example(lambda _: StretchStamps(3.0), STAMP, (ODD_STAMP, (4,))),
+    "Turn": Example(lambda _: Turn(5), STAMP, (ODD_STAMP,)),
+    "RandomTurns": Example(
+        lambda _: RandomTurns(seed=1), STAMP, (ODD_STAMP,), exempt=TRAINING_ONLY
+    ),
+    "Standardise": Example(lambda _: Standardise(), (5,), ((1,), (7,))),
+    "KnownFeatures": Example(lambda _: KnownFeatures(), (5,), ((1,), (7,))),
+    "Decision": Example(
+        lambda _: Decision(0.5),
+        (5,),
+        ((2,),),
+        draw=positive,
+        exempt={"half": "a choice jumps where two numbers are rounded to one"},
+    ),
+    "ReconstructionPenalty": Example(
+        lambda _: ReconstructionPenalty(2.0),
+        [STAMP, STAMP],
+        ([ODD_STAMP] * 2,),
+        exempt=TRAINING_ONLY,
+    ),
+    "SquareMean": Example(lambda _: SquareMean(), (5,), ((1,), (7,))),
+}

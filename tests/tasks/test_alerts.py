@@ -1,0 +1,182 @@
+"""The alerts case from simulated stamps to a verified artefact, at toy size."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from keras_astro.data.alert_schema import ALERTS, CLASSES
+from keras_astro.data.sample import MemorySource, Sample
+from keras_astro.data.store import write_store
+from keras_astro.errors import ConfigError, DataError
+from keras_astro.evaluation.evaluate import evaluate_run
+from keras_astro.exports.export import export_run
+from keras_astro.inference.predictor import open_predictor
+from keras_astro.simulate.alert_config import AlertSimulation
+from keras_astro.simulate.alerts import simulate
+from keras_astro.tasks.alerts import class_weights, trained_parts
+from keras_astro.tasks.alerts_rows import (
+    class_numbers,
+    code_statistics,
+    feature_statistics,
+)
+from keras_astro.tasks.catalog import get_task, load_config
+from keras_astro.training.fit import fit_stage
+from keras_astro.training.run import Run
+from keras_astro.training.train import load_or_make_split, make_parts, train
+
+TINY = (
+    "train.epochs=2",
+    "model.filters=[6, 8]",
+    "model.latent_dim=8",
+    "model.hidden=[16]",
+    "model.turns=4",
+    "classifier.epochs=2",
+    "scores.bootstrap=20",
+    "train.checkpoint_seconds=0",
+)
+
+
+def toy_run(path, sample, folder, *words):
+    """A run on toy settings, and its parts."""
+    config = load_config("alerts", [*TINY, f"data.paths=[{path}]", *words])
+    run = Run.create(folder, config)
+    source = MemorySource(sample)
+    train(get_task("alerts"), source, run)
+    parts = make_parts(source, load_or_make_split(source, run, config))
+    return SimpleNamespace(run=run, parts=parts)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """A store of 200 alerts; a few are of a class that the model does not know."""
+    sample = simulate(AlertSimulation(), 200, seed=1)
+    labels = sample.targets["label"].astype("U8")
+    labels[::40] = "TDE"
+    sample.targets["label"] = labels
+    path = tmp_path_factory.mktemp("alerts") / "alerts.h5"
+    write_store(path, [sample], generator="test", config={}, seed=1)
+    return path, sample
+
+
+@pytest.fixture(scope="session")
+def trained(simulated, tmp_path_factory):
+    """A joint run with metadata, loaded."""
+    folder = tmp_path_factory.mktemp("runs") / "joint"
+    found = toy_run(*simulated, folder, "model.metadata=true")
+    found.predictor = open_predictor(folder)
+    return found
+
+
+def test_a_run_predicts_calibrated_classes(trained):
+    predictor, test = trained.predictor, trained.parts.test.read()
+    found = predictor.run("predict", test.inputs)
+    total = sum(found[f"probability_{name}"] for name in CLASSES)
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+    assert set(np.unique(found["class_index"])) <= set(range(len(CLASSES)))
+    calibration = predictor.manifest["calibration"]
+    assert calibration["n"] == len(trained.parts.calibration)
+    assert calibration["temperature"] > 0
+
+
+def test_classes_do_not_depend_on_the_orientation(trained):
+    given = trained.parts.test.read(0, 6).inputs
+    turned = given | {"stamps": np.rot90(given["stamps"], axes=(1, 2)).copy()}
+    one, two = (trained.predictor.run("predict", rows) for rows in (given, turned))
+    for name in CLASSES:
+        # The sky is measured on every second pixel, others of them after a turn.
+        np.testing.assert_allclose(
+            one[f"probability_{name}"], two[f"probability_{name}"], atol=0.02
+        )
+
+
+def test_masked_stamps_and_missing_metadata_are_classified(trained):
+    stamps = trained.parts.test.read(0, 3).inputs["stamps"].copy()
+    stamps[0] = np.nan
+    stamps[1, :20] = 3.4e38
+    found = trained.predictor.run("predict", {"stamps": stamps})
+    for name in CLASSES:
+        assert np.isfinite(found[f"probability_{name}"]).all()
+
+
+def test_the_report_has_its_figures_and_baselines(trained):
+    found = evaluate_run(trained.run, story=lambda _: None)
+    wanted = {"balanced_accuracy", "reconstruction_rmse", "calibration_error"}
+    wanted |= {f"recall_{name}" for name in CLASSES}
+    wanted |= {f"balanced_accuracy_{name}" for name in ("random_encoder", "metadata")}
+    assert wanted <= set(found)
+    assert found["leaked_fraction"] == 0
+    plots = {file.stem for file in (trained.run.path / "plots").glob("*.png")}
+    assert {"confusion_matrix", "class_reliability", "latent_map"} <= plots
+
+
+def test_an_export_is_the_model(trained):
+    parts = trained.parts
+    result = export_run(
+        trained.run,
+        parts.calibration,
+        parts.test,
+        fmt="tflite",
+        quantize="none",
+        story=lambda _: None,
+    )
+    changed = result.verification["outputs"]["predict/class_index"]
+    assert changed["changed_fraction"] == 0
+
+
+def test_a_frozen_embedding_is_not_moved_by_the_head(simulated):
+    _, sample = simulated
+    config = load_config("alerts", [*TINY, "model.mode=frozen", "train.epochs=1"])
+    task, source = get_task("alerts"), MemorySource(sample.rows(0, 80))
+    prepared = task.prepare(config, SimpleNamespace(train=source, validation=source))
+    first, second = stages = [], []
+    for stage, kept in zip(task.stages(config, prepared), stages, strict=True):
+        fit_stage(stage, config.train, seed=0)
+        kept.append(stage)
+    encoder, _ = trained_parts(first[0].model)
+    assert second[0].inputs.shape == (8 * 78, 8)
+    # The head trains on stored codes: those are still the encoder's.
+    codes = encoder.predict(prepared.train.labelled.frames, verbose=0)
+    mean, sd = code_statistics(encoder, prepared.train.frames)
+    np.testing.assert_allclose(second[0].inputs[:78], (codes - mean) / sd, atol=1e-4)
+
+
+def test_rows_without_a_class_do_not_train_the_head(simulated):
+    _, sample = simulated
+    numbers = class_numbers(sample.targets["label"], len(sample))
+    assert np.sum(numbers == -1) == 5
+    assert numbers.max() == 4
+
+
+def test_rare_classes_weigh_as_much_as_frequent_ones():
+    config = load_config("alerts")
+    weights = class_weights(config, np.array([0] * 90 + [1] * 10))
+    np.testing.assert_allclose(weights[:2] * [90, 10], 50)
+    plain = load_config("alerts", ["objective.class_weights=none"])
+    assert class_weights(plain, np.array([0, 0, 1])).tolist() == [1] * 5
+
+
+def test_feature_statistics_leave_unknown_values_out():
+    table = np.array([[1.0, np.nan], [3.0, 1e30]], "float32")
+    mean, sd = feature_statistics(table)
+    assert mean.tolist() == [2.0, 0.0]
+    assert sd.tolist() == [1.0, 1.0]
+
+
+def test_mistakes_are_told(simulated, refused):
+    task = get_task("alerts")
+    _, sample = simulated
+    unlabelled = Sample(ALERTS, sample.inputs)
+    source = MemorySource(unlabelled)
+    config = load_config("alerts", TINY)
+    parts = SimpleNamespace(train=source, validation=source)
+    with refused(DataError, "at least two of the classes", hint="label"):
+        task.prepare(config, parts)
+    bad = load_config("alerts", ["simulation.shares={comet: 1.0}"])
+    with refused(ConfigError, "comet is no class"):
+        next(task.simulate(bad, 5, seed=0))
+    both = load_config("alerts", [*TINY, "model.variational=true"])
+    few = MemorySource(sample.rows(0, 40))
+    prepared = task.prepare(both, SimpleNamespace(train=few, validation=few))
+    with refused(ConfigError, "variational", hint="frozen"):
+        list(task.stages(both, prepared))
