@@ -192,6 +192,7 @@ SPACES = {
     "lensing": "keras_astro.tuning.space_lensing",
     "cgm": "keras_astro.tuning.space_cgm",
     "stellar": "keras_astro.tuning.space_stellar",
+    "galaxies": "keras_astro.tuning.space_galaxies",
 }
 
 
