@@ -13,10 +13,13 @@ PACKAGE = "keras_astro"
 
 # Modules that define registered classes, one line each.
 MODULES = (
+    "keras_astro.preprocessing.galaxies",
     "keras_astro.preprocessing.images",
     "keras_astro.preprocessing.continuum",
     "keras_astro.layers.absorption",
     "keras_astro.layers.active",
+    "keras_astro.layers.box_mixture",
+    "keras_astro.losses.box_mixture",
     "keras_astro.layers.column",
     "keras_astro.layers.consistent",
     "keras_astro.layers.contractive",

@@ -193,6 +193,7 @@ SPACES = {
     "cgm": "keras_astro.tuning.space_cgm",
     "stellar": "keras_astro.tuning.space_stellar",
     "alerts": "keras_astro.tuning.space_alerts",
+    "galaxies": "keras_astro.tuning.space_galaxies",
 }
 
 

@@ -25,6 +25,7 @@ class Field:
         fill: Value that stands for an optional model input in a data set without it,
             such as an inverse variance of 1; None where nothing can stand for it.
         gaps: Whether NaN is allowed and says that there is no data.
+        aliases: Other names that files use.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Field:
     optional: bool = True
     fill: float | None = None
     gaps: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Schema:
     """What a task's data consists of: model inputs, known truth, and bookkeeping.
 
     `axes` are coordinates that all rows share, such as wavelengths; they have no row
-    axis.
+    axis. `label_columns` are the targets in the columns of an array named `label`.
     """
 
     task: str
@@ -50,6 +52,7 @@ class Schema:
     targets: tuple[Field, ...] = ()
     meta: tuple[Field, ...] = ()
     axes: tuple[Field, ...] = ()
+    label_columns: tuple[str, ...] = ()
 
     def group(self, name: str) -> dict[str, Field]:
         """Fields of `inputs`, `targets`, `meta` or `axes` by name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 Arrays = np.ndarray | Mapping[str, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Stream:
+    """Training rows made when a step asks for them, in place of stored ones.
+
+    Args:
+        make: From the number of a step, counted from the start of training, and the
+            rows of a batch to `(inputs, targets)`; the same whenever it is asked, so
+            that a resumed run agrees.
+        rows: Rows that count as an epoch.
+    """
+
+    make: Callable[[int, int], tuple[Arrays, Arrays]]
+    rows: int
+
+
 @dataclass
 class Stage:
     """One fit of a pipeline: a Keras model, its rows, and how long it trains.
@@ -27,7 +42,7 @@ class Stage:
         name: Unique in its task; names the checkpoint and the history rows.
         model: Functional model, not yet compiled. Losses added by its layers count.
         inputs: Training rows, `(row, ...)`; an array or a memory map, or several by
-            the names of the model's inputs.
+            the names of the model's inputs; or a stream of inputs and targets.
         targets: What `loss` compares with; `inputs` when None.
         validation: `(inputs, targets)` that never move a weight.
         loss: Keras loss or its name; None when the layers add all losses.
@@ -40,7 +55,7 @@ class Stage:
 
     name: str
     model: keras.Model
-    inputs: Arrays
+    inputs: Arrays | Stream
     targets: Arrays | None
     validation: tuple[Arrays, Arrays | None]
     loss: Any
@@ -52,14 +67,16 @@ class Stage:
 
     @property
     def input_arrays(self) -> dict[str, np.ndarray]:
-        """The inputs by name; a single one is called `input`."""
-        if isinstance(self.inputs, Mapping):
-            return dict(self.inputs)
-        return {"input": self.inputs}
+        """The inputs by name; a single one is called `input`. Of a stream, one row."""
+        streamed = isinstance(self.inputs, Stream)
+        inputs = self.inputs.make(0, 1)[0] if streamed else self.inputs
+        return dict(inputs) if isinstance(inputs, Mapping) else {"input": inputs}
 
     @property
     def rows(self) -> int:
-        """Training rows."""
+        """Training rows of an epoch."""
+        if isinstance(self.inputs, Stream):
+            return self.inputs.rows
         return len(next(iter(self.input_arrays.values())))
 
 

@@ -87,6 +87,16 @@ CATALOG = {
         evaluation="keras_astro.evaluation.alerts:examine",
         quality="keras_astro.inference.alert_quality:alert_flags",
     ),
+    "galaxies": Entry(
+        name="galaxies",
+        title="Galaxies",
+        summary="measures flux, shape and size with honest errors, to the noise limit",
+        config="keras_astro.tasks.galaxies_config:GalaxiesConfig",
+        task="keras_astro.tasks.galaxies:GalaxiesTask",
+        schema="keras_astro.data.galaxy_schema:GALAXIES",
+        evaluation="keras_astro.evaluation.galaxies:examine",
+        quality="keras_astro.inference.galaxy_quality:galaxy_flags",
+    ),
 }
 
 

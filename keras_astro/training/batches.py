@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_astro.tasks.base import Arrays
+from keras_astro.tasks.base import Arrays, Stream
 
 
 def batches(
-    inputs: Arrays,
+    inputs: Arrays | Stream,
     targets: Arrays | None,
     *,
     batch_size: int,
@@ -27,7 +27,8 @@ def batches(
     TensorFlow; memory maps are read in sorted order, batch by batch.
 
     Args:
-        inputs: Training rows, `(row, ...)`, or several arrays by name.
+        inputs: Training rows, `(row, ...)`, or several arrays by name; or a stream,
+            which brings its targets.
         targets: As `inputs`; None yields inputs alone.
         batch_size: Rows a step; the last batch of an epoch may be smaller.
         epochs: Epoch at which training ends.
@@ -37,6 +38,9 @@ def batches(
     Returns:
         The data set and its number of steps an epoch.
     """
+    if isinstance(inputs, Stream):
+        steps = math.ceil(inputs.rows / batch_size)
+        return streamed(inputs, batch_size, first_epoch * steps, epochs * steps), steps
     rows = len(tf.nest.flatten(inputs)[0])
     steps = math.ceil(rows / batch_size)
     order = tf.data.Dataset.range(first_epoch, epochs).flat_map(
@@ -53,6 +57,24 @@ def batches(
         num_parallel_calls=1,
     )
     return dataset.prefetch(4), steps
+
+
+def streamed(stream: Stream, batch_size: int, first: int, end: int) -> tf.data.Dataset:
+    """The batches of the steps `first` to `end`, made while the ones before train."""
+    example = stream.make(0, 1)
+    dtypes = [tf.as_dtype(array.dtype) for array in tf.nest.flatten(example)]
+    shapes = [(batch_size, *array.shape[1:]) for array in tf.nest.flatten(example)]
+
+    def make(step):
+        return tf.nest.flatten(stream.make(int(step), batch_size))
+
+    def batch(step):
+        tensors = tf.numpy_function(make, [step], dtypes)
+        for tensor, shape in zip(tensors, shapes, strict=True):
+            tensor.set_shape(shape)
+        return tf.nest.pack_sequence_as(example, tensors)
+
+    return tf.data.Dataset.range(first, end).map(batch).prefetch(4)
 
 
 def _reader(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:

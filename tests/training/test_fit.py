@@ -4,7 +4,7 @@ import pytest
 
 from keras_astro.config import TrainConfig
 from keras_astro.errors import ConfigError
-from keras_astro.tasks.base import Stage
+from keras_astro.tasks.base import Stage, Stream
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.fit import fit_stage, write_history
 from keras_astro.training.strategy import choose_strategy
@@ -113,3 +113,61 @@ def test_history_has_a_column_for_each_part(tmp_path):
         "a,1,2.0,",
         "b,1,,0.5",
     ]
+
+
+def streamed_stage(epochs=4):
+    keras.utils.set_random_seed(1)
+    asked = []
+
+    def make(step, rows):
+        asked.append((step, rows))
+        x = np.random.default_rng(step).normal(size=(rows, 3)).astype("float32")
+        return {"x": x, "scale": x[:, 0]}, x[:, 1:]
+
+    inputs = {"x": keras.Input((3,), name="x"), "scale": keras.Input((), name="scale")}
+    stage = Stage(
+        name="streamed",
+        model=keras.Model(inputs, keras.layers.Dense(2)(inputs["x"])),
+        inputs=Stream(make, rows=40),
+        targets=None,
+        validation=make(1000, 20),
+        loss="mse",
+        epochs=epochs,
+        batch_size=16,
+        learning_rate=0.05,
+    )
+    return stage, asked
+
+
+def test_a_stream_is_asked_for_each_step_once():
+    stage, asked = streamed_stage()
+    assert stage.rows == 40
+    assert {k: v.shape for k, v in stage.input_arrays.items()} == {
+        "x": (1, 3),
+        "scale": (1,),
+    }
+    del asked[:]
+    history = fit_stage(stage, SETTINGS, seed=0)
+    assert history[-1]["loss"] < history[0]["loss"]
+    # One row is asked for first, to learn the shapes.
+    assert asked[0] == (0, 1)
+    assert asked[1:] == [(step, 16) for step in range(4 * 3)]
+
+
+def test_a_resumed_stream_equals_an_uninterrupted_one(tmp_path):
+    whole, _ = streamed_stage()
+    fit_stage(whole, SETTINGS, seed=0)
+    checkpoints = Checkpoints(tmp_path / "checkpoints", "streamed")
+    with pytest.raises(KeyboardInterrupt):
+        fit_stage(
+            streamed_stage()[0],
+            SETTINGS,
+            seed=0,
+            checkpoints=checkpoints,
+            callbacks=[StopAt(2)],
+        )
+    resumed, asked = streamed_stage()
+    fit_stage(resumed, SETTINGS, seed=0, checkpoints=checkpoints)
+    assert min(step for step, rows in asked if rows == 16) == 6
+    pairs = zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)

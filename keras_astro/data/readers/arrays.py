@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_astro.data.sample import MemorySource, Sample, Schema, Source
+from keras_astro.data.sample import Field, MemorySource, Sample, Schema, Source
 from keras_astro.data.store import StoreSource, open_hdf5, reading
 from keras_astro.errors import DataError
 
@@ -90,15 +90,39 @@ def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> 
             f"{name}: {found} is NaN or infinite in {bad:.2%} of pixels",
             hint="Mask or cut out such pixels first.",
         )
-    targets = {
-        spec.name: arrays[spec.name] for spec in schema.targets if spec.name in arrays
-    }
-    label = first_of(arrays, LABEL_NAMES)
-    if label and arrays[label].dtype.kind in "biu":
-        targets["is_anomaly"] = arrays[label].astype("uint8")
+    inputs = {field.name: values} | _named(arrays, schema.inputs[1:])
+    targets = _named(arrays, schema.targets) | _labels(arrays, schema, name)
     identity = first_of(arrays, ID_NAMES)
     meta = {"id": arrays[identity].astype(str)} if identity else {}
-    return MemorySource(Sample(schema, {field.name: values}, targets, meta, name))
+    return MemorySource(Sample(schema, inputs, targets, meta, name))
+
+
+def _named(
+    arrays: Mapping[str, np.ndarray], fields: tuple[Field, ...]
+) -> dict[str, np.ndarray]:
+    """The arrays of fields, by name or alias."""
+    found = {spec.name: first_of(arrays, (spec.name, *spec.aliases)) for spec in fields}
+    return {name: arrays[key] for name, key in found.items() if key}
+
+
+def _labels(
+    arrays: Mapping[str, np.ndarray], schema: Schema, name: str
+) -> dict[str, np.ndarray]:
+    """Targets from an array of labels: one class, or a column each."""
+    label = first_of(arrays, LABEL_NAMES)
+    columns = schema.label_columns
+    if not label:
+        return {}
+    values = arrays[label]
+    if not columns:
+        integers = values.dtype.kind in "biu"
+        return {"is_anomaly": values.astype("uint8")} if integers else {}
+    if values.ndim != 2 or values.shape[1] != len(columns):
+        raise DataError(
+            f"{name}: expected {label} of shape (row, {len(columns)}) with columns "
+            f"{', '.join(columns)}, found {values.shape}"
+        )
+    return dict(zip(columns, values.astype("float32").T, strict=True))
 
 
 def first_of(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> str | None:

@@ -9,6 +9,7 @@ from keras_astro.evaluation.figures.classes import (
 from keras_astro.evaluation.figures.corner import latent_corner
 from keras_astro.evaluation.figures.coverage import coverage_curve
 from keras_astro.evaluation.figures.detection import detection_against
+from keras_astro.evaluation.figures.galaxies import error_by_snr, residual_images
 from keras_astro.evaluation.figures.gallery import anomaly_gallery, choose_examples
 from keras_astro.evaluation.figures.groups import error_by_group
 from keras_astro.evaluation.figures.history import training_history
@@ -17,6 +18,7 @@ from keras_astro.evaluation.figures.latents import latent_map
 from keras_astro.evaluation.figures.losses import loss_distribution
 from keras_astro.evaluation.figures.parity import parity
 from keras_astro.evaluation.figures.pit import pit_histogram
+from keras_astro.evaluation.figures.posteriors import posterior_pairs
 from keras_astro.evaluation.figures.pulls import pull_histogram
 from keras_astro.evaluation.figures.reduction import reduction_curves
 from keras_astro.evaluation.figures.reliability import reliability_diagram
@@ -42,6 +44,7 @@ __all__ = [
     "equivalent_width_bias",
     "error_against",
     "error_by_group",
+    "error_by_snr",
     "kiel_diagram",
     "latent_corner",
     "latent_knowledge",
@@ -51,9 +54,11 @@ __all__ = [
     "p_value_calibration",
     "parity",
     "pit_histogram",
+    "posterior_pairs",
     "pull_histogram",
     "reduction_curves",
     "reliability_diagram",
+    "residual_images",
     "residual_spectrum",
     "roc",
     "score_distributions",

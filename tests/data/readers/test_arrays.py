@@ -2,7 +2,9 @@ import h5py
 import numpy as np
 import pytest
 
+from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.readers import open_source
+from keras_astro.data.readers.arrays import open_npz
 from keras_astro.data.schemas import LENSING
 from keras_astro.errors import DataError
 
@@ -136,3 +138,46 @@ def test_damage_inside_hdf5_is_refused(tmp_path, refused):
     path.write_bytes(path.read_bytes().replace(b"TREE", b"XXXX"))
     with refused(DataError, path, "expected", "found", hint="again"):
         open_source(path, LENSING)
+
+
+def galaxy_arrays(rows=3):
+    rng = np.random.default_rng(0)
+    return {
+        "img": rng.normal(size=(rows, 8, 8)).astype("float32"),
+        "label": rng.uniform(size=(rows, 5)),
+        "psf_fwhm": np.full(rows, 0.7),
+        "sigma": np.full(rows, 200.0),
+    }
+
+
+def test_galaxies_by_the_published_names(tmp_path):
+    arrays = galaxy_arrays()
+    np.savez(tmp_path / "galaxies.npz", **arrays)
+    sample = open_npz(tmp_path / "galaxies.npz", GALAXIES).read()
+    assert sample.inputs["image"].shape == (3, 8, 8, 1)
+    assert sample.inputs["psf_fwhm_arcsec"].tolist() == [0.7] * 3
+    assert sample.inputs["noise_sigma"].tolist() == [200.0] * 3
+    for i, name in enumerate(GALAXIES.label_columns):
+        assert np.allclose(sample.targets[name], arrays["label"][:, i])
+
+
+def test_galaxies_without_labels_can_be_opened(tmp_path):
+    arrays = galaxy_arrays()
+    del arrays["label"]
+    np.savez(tmp_path / "galaxies.npz", **arrays)
+    assert not open_npz(tmp_path / "galaxies.npz", GALAXIES).read().targets
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"label": np.zeros((3, 4))}, ("(row, 5)", "flux, sersic_n", "(3, 4)")),
+        ({"psf_fwhm": None}, ("psf_fwhm_arcsec is missing",)),
+        ({"sigma": np.ones(4)}, ("differ in row counts",)),
+    ],
+)
+def test_wrong_galaxies_are_refused(tmp_path, refused, change, words):
+    arrays = {k: v for k, v in (galaxy_arrays() | change).items() if v is not None}
+    np.savez(tmp_path / "galaxies.npz", **arrays)
+    with refused(DataError, *words):
+        open_npz(tmp_path / "galaxies.npz", GALAXIES)

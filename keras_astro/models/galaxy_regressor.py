@@ -1,0 +1,152 @@
+"""From a cutout, its PSF and noise level to the posterior of a galaxy's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from keras_astro.layers.box_mixture import BoxMixture, raw_width
+from keras_astro.preprocessing.galaxies import (
+    GaussianApertures,
+    PointFold,
+    SignalToNoise,
+)
+from keras_astro.preprocessing.images import AsinhStretch, CenterCrop
+
+APERTURES = (2.0, 4.0, 8.0, 16.0)
+FOLD_MARGIN = 4
+
+# Brings inputs that are not images to order one, around the middle of their ranges.
+FWHM = (0.75, 0.25)
+LOG_NOISE = (5.6, 0.3)
+
+
+def galaxy_inputs(image_shape: Sequence[int]) -> dict[str, keras.KerasTensor]:
+    """The inputs of a galaxy model by name."""
+    return {
+        "image": keras.Input(tuple(image_shape), name="image"),
+        "psf_fwhm_arcsec": keras.Input((), name="psf_fwhm_arcsec"),
+        "noise_sigma": keras.Input((), name="noise_sigma"),
+    }
+
+
+def galaxy_network(
+    image_shape: Sequence[int],
+    *,
+    crop_pixels: int,
+    softening: float,
+    fold: bool,
+    filters: Sequence[int],
+    hidden: int,
+    parameters: int,
+    components: int,
+    flux_unit: float,
+) -> keras.Model:
+    """A compact convolutional network with the raw numbers of a mixture as output.
+
+    Args:
+        image_shape: `(y, x, band)` of the cutouts.
+        crop_pixels: Side of the centre that is looked at.
+        softening: Where the stretch turns logarithmic, in noise levels.
+        fold: Whether galaxies are known to be centred, see `PointFold`.
+        filters: Channels of the blocks; each but the first halves the resolution.
+        hidden: Width of the dense layer.
+        parameters: Number of parameters.
+        components: Gaussians of the mixture.
+        flux_unit: Typical flux.
+
+    Returns:
+        Inputs `image`, `psf_fwhm_arcsec`, `noise_sigma`; output
+        `(batch, raw_width(parameters, components))`.
+    """
+    inputs = galaxy_inputs(image_shape)
+    crop = CenterCrop(crop_pixels, name="center_crop")(inputs["image"])
+    x = SignalToNoise(name="signal_to_noise")([crop, inputs["noise_sigma"]])
+    if fold:
+        x = PointFold(FOLD_MARGIN, name="point_fold")(x)
+    x = AsinhStretch(softening, name="asinh_stretch")(x)
+    known = layers.Concatenate(name="known")(
+        [
+            _standard(inputs["psf_fwhm_arcsec"], *FWHM, name="psf"),
+            _standard(keras.ops.log(inputs["noise_sigma"]), *LOG_NOISE, name="noise"),
+        ]
+    )
+    x = conv_blocks(x, known, filters)
+    sums = GaussianApertures(APERTURES, flux_unit, name="apertures")(crop)
+    x = layers.Concatenate(name="features")([layers.Flatten()(x), sums, known])
+    x = layers.Dense(hidden, activation="swish", name="hidden")(x)
+    x = layers.Concatenate(name="with_sums")([x, sums, known])
+    x = layers.Dense(hidden // 2, activation="swish", name="last_hidden")(x)
+    x = layers.Concatenate(name="with_known")([x, sums, known])
+    raw = layers.Dense(raw_width(parameters, components), name="raw")(x)
+    return keras.Model(inputs, raw, name="galaxy_network")
+
+
+def conv_blocks(x, known, filters: Sequence[int]):
+    """Convolutions at falling resolution; what is known shifts the channels."""
+    for i, width in enumerate(filters):
+        stride = {"kernel_size": 5} if i == 0 else {"kernel_size": 3}
+        x = layers.Conv2D(width, strides=2, padding="same", name=f"down_{i}", **stride)(
+            x
+        )
+        shift = layers.Dense(width, name=f"shift_{i}")(known)
+        x = layers.Add(name=f"shifted_{i}")(
+            [x, layers.Reshape((1, 1, width), name=f"spread_{i}")(shift)]
+        )
+        x = layers.Activation("swish", name=f"bent_{i}")(x)
+        if i:
+            y = layers.Conv2D(
+                width, 3, padding="same", activation="swish", name=f"conv_{i}"
+            )(x)
+            x = layers.Add(name=f"sum_{i}")([x, y])
+    return x
+
+
+def galaxy_posterior(
+    network: keras.Model,
+    names: Sequence[str],
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    components: int,
+) -> keras.Model:
+    """The full model: the network's mixture as named means, errors and quantiles.
+
+    Returns:
+        The inputs of the network; outputs as in `endpoints`.
+    """
+    posterior = BoxMixture(low, high, components, name="posterior")(network.output)
+    outputs = {}
+    for i, name in enumerate(names):
+        outputs[name] = posterior["mean"][:, i]
+        outputs[f"{name}_sd"] = keras.ops.sqrt(posterior["covariance"][:, i, i])
+        outputs[f"{name}_quantiles"] = posterior["quantiles"][:, i]
+    size = len(names)
+    # The lower triangle, row by row: a table has no room for matrices.
+    outputs["covariance"] = keras.ops.concatenate(
+        [posterior["covariance"][:, i, : i + 1] for i in range(size)], axis=-1
+    )
+    outputs |= {f"mixture_{k}": posterior[k] for k in ("weight", "location", "scale")}
+    return keras.Model(network.input, outputs, name="galaxy_posterior")
+
+
+def endpoints(model: keras.Model) -> dict[str, keras.Model]:
+    """The signatures: `predict` for tables, `posterior` for the whole distribution."""
+    outputs = model.output
+    table = {k: v for k, v in outputs.items() if not k.startswith("mixture_")}
+    inputs = model.input
+    return {
+        "predict": keras.Model(inputs, table, name="predict"),
+        "posterior": keras.Model(
+            inputs,
+            {k: v for k, v in outputs.items() if k.startswith("mixture_")},
+            name="posterior",
+        ),
+    }
+
+
+def _standard(values, middle: float, width: float, *, name: str):
+    column = layers.Reshape((1,), name=f"{name}_column")(values)
+    return layers.Rescaling(1 / width, -middle / width, name=f"{name}_known")(column)

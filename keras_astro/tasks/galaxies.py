@@ -1,0 +1,238 @@
+"""Galaxies: posteriors of flux, index, radius and shear from a cutout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_astro.data.galaxy_schema import GALAXIES
+from keras_astro.data.sample import Sample, Source
+from keras_astro.errors import DataError
+from keras_astro.losses.box_mixture import BoxMixtureLoss
+from keras_astro.models import galaxy_regressor
+from keras_astro.preprocessing.symmetries import KINDS, transform
+from keras_astro.simulate.galaxies import iter_simulate
+from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
+from keras_astro.simulate.galaxy_stream import GalaxyStream
+from keras_astro.tasks.base import Parts, Stage, Stream, Task
+from keras_astro.tasks.galaxies_config import GalaxiesConfig
+
+STAGE = "posterior"
+INPUTS = ("image", "psf_fwhm_arcsec", "noise_sigma")
+FLUX_UNIT = 1e5
+
+# Words for a parameter in descriptions.
+WORDS = {
+    "flux": ("electron", "Total flux"),
+    "sersic_n": ("", "Sersic index"),
+    "half_light_radius_arcsec": ("arcsec", "Half-light radius sqrt(a b), without PSF"),
+    "g1": ("", "Reduced shear along x"),
+    "g2": ("", "Reduced shear along the diagonal"),
+}
+
+
+def _terms() -> dict[str, tuple[str, str]]:
+    terms = {f.name: (f.units, f.description) for f in GALAXIES.inputs}
+    for name, (unit, words) in WORDS.items():
+        quantiles = "quantiles 2.5, 16, 50, 84 and 97.5 % of the posterior"
+        terms |= {
+            name: (unit, f"{words}, mean of the posterior"),
+            f"{name}_sd": (unit, f"{words}, standard deviation of the posterior"),
+            f"{name}_quantiles": (unit, f"{words}, {quantiles}"),
+        }
+    order = ", ".join(WORDS)
+    return terms | {
+        "covariance": ("", f"Posterior covariance of {order}: lower triangle"),
+        "mixture_weight": ("", "Weights of the posterior's Gaussians"),
+        "mixture_location": ("", f"Their means in the probit of {order}"),
+        "mixture_scale": ("", "Their lower triangular scales, likewise"),
+    }
+
+
+@dataclass
+class Prepared:
+    """What a run trains on and is watched by.
+
+    Args:
+        stream: Batches of fresh or of stored galaxies.
+        image_shape: `(y, x, band)`.
+        validation: Inputs by name and parameters `(row, 5)`.
+    """
+
+    stream: Stream
+    image_shape: tuple[int, ...]
+    validation: tuple[dict[str, np.ndarray], np.ndarray]
+
+
+class GalaxiesTask(Task):
+    """See `Task`; the recipe is a streamed convolutional density estimator."""
+
+    name = "galaxies"
+    schema = GALAXIES
+    terms = _terms()
+
+    def simulate(
+        self, config: GalaxiesConfig, n: int, *, seed: int, jobs: int = 1
+    ) -> Iterator[Sample]:
+        """Galaxies by the configured recipe."""
+        recipe = GalaxySimulation.preset(config.simulation.preset)
+        return iter_simulate(recipe, n, seed=seed, jobs=jobs)
+
+    def prepare(self, config: GalaxiesConfig, parts: Parts) -> Prepared:
+        """Sets up the stream; stored rows are only read where it is switched off."""
+        validation = labelled(parts.validation)
+        shape = validation[0]["image"].shape[1:]
+        settings = config.streaming
+        if settings.enabled:
+            stream = Stream(fresh(config, shape), settings.rows_per_epoch)
+        else:
+            stream = stored(labelled(parts.train), seed=config.seed)
+        return Prepared(stream, shape, validation)
+
+    def stages(self, config: GalaxiesConfig, prepared: Prepared) -> list[Stage]:
+        """One stage: the network."""
+        low, high = limits()
+        return [
+            Stage(
+                name=STAGE,
+                model=build_network(config, prepared.image_shape),
+                inputs=prepared.stream,
+                targets=None,
+                validation=prepared.validation,
+                loss=BoxMixtureLoss(
+                    low,
+                    high,
+                    components=config.model.components,
+                    square_weight=config.objective.square_weight,
+                ),
+                epochs=config.train.epochs,
+                batch_size=config.train.batch_size,
+                learning_rate=config.train.learning_rate,
+            )
+        ]
+
+    def sketch(self, config: GalaxiesConfig) -> GalaxiesConfig:
+        """The same settings: nothing is simulated before the first step."""
+        return config
+
+    def stage_rows(self, config: GalaxiesConfig, train_rows: int) -> dict[str, int]:
+        """Rows of an epoch."""
+        settings = config.streaming
+        return {STAGE: settings.rows_per_epoch if settings.enabled else train_rows}
+
+    def assemble(
+        self,
+        config: GalaxiesConfig,
+        prepared: Prepared,
+        models: Mapping[str, keras.Model],
+        parts: Parts,
+    ) -> keras.Model:
+        """Puts moments and quantiles behind the network."""
+        low, high = limits()
+        return galaxy_regressor.galaxy_posterior(
+            models[STAGE], PARAMETERS, low, high, components=config.model.components
+        )
+
+    def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
+        """The named signatures of the full model."""
+        return galaxy_regressor.endpoints(model)
+
+    def merit(
+        self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+    ) -> dict[str, float]:
+        """R^2 of each parameter whose truth is known."""
+        return {
+            f"r2_{name}": float(
+                1 - np.mean((outputs[name] - targets[name]) ** 2) / targets[name].var()
+            )
+            for name in PARAMETERS
+            if name in targets and targets[name].var() > 0
+        }
+
+    def objective(
+        self,
+        config: GalaxiesConfig,
+        prepared: Prepared,
+        models: Mapping[str, keras.Model],
+    ) -> dict[str, float]:
+        """Loss on the validation rows: log score and squared errors together."""
+        inputs, truth = prepared.validation
+        loss = models[STAGE].evaluate(inputs, truth, batch_size=512, verbose=0)
+        return {"objective": float(loss)}
+
+
+def limits() -> tuple[list[float], list[float]]:
+    """Lower and upper limits of the parameters, the same for all presets."""
+    low, high = zip(*GalaxySimulation().box.values(), strict=True)
+    return list(low), list(high)
+
+
+def build_network(config: GalaxiesConfig, image_shape: tuple[int, ...]) -> keras.Model:
+    """The trainable network of a configuration."""
+    settings, model = config.preprocessing, config.model
+    return galaxy_regressor.galaxy_network(
+        image_shape,
+        crop_pixels=settings.crop_pixels,
+        softening=settings.asinh_softening,
+        fold=settings.point_fold,
+        filters=model.filters,
+        hidden=model.hidden,
+        parameters=len(PARAMETERS),
+        components=model.components,
+        flux_unit=FLUX_UNIT,
+    )
+
+
+def labelled(source: Source) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Inputs by name and parameters `(row, 5)` of rows with known truth.
+
+    Raises:
+        DataError: If a parameter is not known.
+    """
+    sample = source.read()
+    missing = [name for name in PARAMETERS if name not in sample.targets]
+    if missing:
+        raise DataError(
+            f"{source.name}: expected the truth of every parameter, found none of "
+            f"{', '.join(missing)}",
+            hint="Train on simulated galaxies; rows without truth can be predicted.",
+        )
+    truth = np.stack([sample.targets[name] for name in PARAMETERS], axis=1)
+    return {name: sample.inputs[name] for name in INPUTS}, truth.astype("float32")
+
+
+def fresh(config: GalaxiesConfig, image_shape: tuple[int, ...]) -> GalaxyStream:
+    """Galaxies made when they are asked for.
+
+    Raises:
+        DataError: If the data's images are not of the recipes' size.
+    """
+    recipes = [GalaxySimulation.preset(name) for name in config.streaming.presets]
+    expected = (recipes[0].pixels, recipes[0].pixels, 1)
+    if tuple(image_shape) != expected:
+        raise DataError(
+            f"expected images {expected} as the simulated ones, found {image_shape}",
+            hint="Cut the images to that size, or use --set streaming.enabled=false.",
+        )
+    return GalaxyStream(recipes, seed=config.seed)
+
+
+def stored(rows: tuple[dict[str, np.ndarray], np.ndarray], *, seed: int) -> Stream:
+    """Stored galaxies in random order, each time reflected and turned at random."""
+    inputs, truth = rows
+
+    def make(step: int, size: int):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(step,)))
+        chosen = rng.integers(len(truth), size=size)
+        images, shear = transform(
+            inputs["image"][chosen],
+            truth[chosen, 3:],
+            rng.integers(KINDS, size=size),
+        )
+        found = {name: inputs[name][chosen] for name in INPUTS} | {"image": images}
+        return found, np.concatenate([truth[chosen, :3], shear], axis=1)
+
+    return Stream(make, len(truth))

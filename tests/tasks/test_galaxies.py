@@ -1,0 +1,145 @@
+"""The galaxies case from data to report, export and search, on a tiny network."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from keras_astro.data.galaxy_schema import GALAXIES
+from keras_astro.data.sample import MemorySource, Sample
+from keras_astro.errors import DataError
+from keras_astro.evaluation.evaluate import evaluate_run
+from keras_astro.exports.export import export_run
+from keras_astro.inference.predictor import open_predictor
+from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
+from keras_astro.simulate.galaxy_stream import GalaxyStream
+from keras_astro.tasks.catalog import get_task, load_config
+from keras_astro.tasks.galaxies import stored
+from keras_astro.training.run import Run
+from keras_astro.training.train import load_or_make_split, make_parts, train
+from keras_astro.tuning.spaces import space
+
+TINY = [
+    "model.filters=[8, 8]",
+    "model.hidden=16",
+    "model.components=2",
+    "train.epochs=3",
+    "train.batch_size=32",
+    "streaming.rows_per_epoch=512",
+    "evaluation.bootstrap=20",
+    "evaluation.fitted_rows=2",
+]
+
+
+def quiet(_):
+    """Tells nobody."""
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Rendered galaxies as a source."""
+    inputs, truth = GalaxyStream([GalaxySimulation.preset("v3")], seed=5)(0, 160)
+    targets = dict(zip(PARAMETERS, truth.T, strict=True))
+    return MemorySource(Sample(GALAXIES, inputs, targets))
+
+
+@pytest.fixture(scope="module")
+def finished(rows, tmp_path_factory):
+    """A trained run, its rows and their parts."""
+    folder = tmp_path_factory.mktemp("galaxies")
+    np.savez(
+        folder / "galaxies.npz",
+        **rows.sample.inputs,
+        **rows.sample.targets,
+    )
+    config = load_config("galaxies", [*TINY, f"data.paths=[{folder}/galaxies.npz]"])
+    run = Run.create(folder / "tiny", config)
+    train(get_task("galaxies"), rows, run)
+    parts = make_parts(rows, load_or_make_split(rows, run, config))
+    return SimpleNamespace(run=run, parts=parts, folder=folder)
+
+
+def test_training_learns_from_the_stream(finished):
+    lines = (finished.run.path / "history.csv").read_text().splitlines()
+    column = lines[0].split(",").index("val_loss")
+    losses = [float(line.split(",")[column]) for line in lines[1:]]
+    assert losses[-1] < losses[0] - 0.5
+
+
+def test_report_names_the_agreed_metrics(finished):
+    metrics = evaluate_run(finished.run, story=quiet)
+    written = json.loads((finished.run.path / "metrics.json").read_text())
+    for name in PARAMETERS:
+        assert f"rmse_{name}" in written
+        assert f"rmse_{name}_maximum_likelihood" in written
+        assert 0 <= metrics[f"coverage_68_{name}"]["value"] <= 1
+    assert metrics["leaked_fraction"] == 0
+    assert metrics["chi2_per_pixel_maximum_likelihood"] == pytest.approx(1, abs=0.1)
+    assert {"coverage_68", "coverage_95", "log_score", "shear_m_g1"} <= set(written)
+    assert (finished.run.path / "report.html").is_file()
+
+
+def test_estimates_are_within_the_limits(finished, rows):
+    predictor = open_predictor(finished.run.path)
+    found = predictor.run("predict", rows.sample.inputs)
+    for name, (low, high) in GalaxySimulation().box.items():
+        quantiles = found[f"{name}_quantiles"]
+        assert np.all((quantiles >= low) & (quantiles <= high))
+        assert np.all(np.diff(quantiles, axis=1) >= 0)
+        assert np.all((found[name] >= low) & (found[name] <= high))
+    # The diagonal of the lower triangle is the squared standard deviation.
+    assert np.allclose(found["covariance"][:, 0], found["flux_sd"] ** 2, rtol=1e-3)
+    assert np.allclose(found["covariance"][:, 14], found["g2_sd"] ** 2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("fmt", ["saved_model", "tflite"])
+def test_exports_are_verified(finished, fmt):
+    result = export_run(
+        finished.run,
+        finished.parts.calibration,
+        finished.parts.test,
+        fmt=fmt,
+        quantize=None,
+        out_dir=finished.folder / fmt,
+        story=quiet,
+    )
+    assert result.path.exists()
+    assert "predict/flux" in result.verification["outputs"]
+
+
+def test_rows_without_truth_are_refused_for_training(rows, tmp_path):
+    blind = MemorySource(Sample(GALAXIES, rows.sample.inputs))
+    run = Run.create(tmp_path / "blind", load_config("galaxies", TINY))
+    with pytest.raises(DataError, match="truth of every parameter"):
+        train(get_task("galaxies"), blind, run)
+
+
+def test_images_of_another_size_need_stored_training(rows, tmp_path):
+    sample = rows.sample
+    small = dict(sample.inputs, image=sample.inputs["image"][:, 8:-8, 8:-8])
+    source = MemorySource(Sample(GALAXIES, small, sample.targets))
+    run = Run.create(tmp_path / "small", load_config("galaxies", TINY))
+    with pytest.raises(DataError, match=r"expected images \(64, 64, 1\)"):
+        train(get_task("galaxies"), source, run)
+
+
+def test_stored_galaxies_are_turned_with_their_shear(rows):
+    inputs, sample = rows.sample.inputs, rows.sample
+    truth = np.stack([sample.targets[name] for name in PARAMETERS], axis=1)
+    stream = stored((inputs, truth), seed=0)
+    assert stream.rows == len(truth)
+    found, turned = stream.make(0, 64)
+    again, _ = stream.make(0, 64)
+    assert np.array_equal(found["image"], again["image"])
+    for row in range(64):
+        origin = int(np.flatnonzero(truth[:, 0] == turned[row, 0])[0])
+        assert np.allclose(np.abs(turned[row]), np.abs(truth[origin]))
+        assert found["image"][row].sum() == pytest.approx(
+            inputs["image"][origin].sum(), rel=1e-3
+        )
+
+
+def test_search_space_holds_the_defaults():
+    config = load_config("galaxies", [])
+    assert len(space("galaxies").around(config).dimensions) == 7
