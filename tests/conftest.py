@@ -150,7 +150,7 @@ def cgm_run(tmp_path_factory):
         "cgm",
         [
             f"data.paths=[{path}]",
-            "train.epochs=12",
+            "train.epochs=40",
             "train.learning_rate=0.005",
             "model.latent_dim=3",
             "model.hidden=[32]",

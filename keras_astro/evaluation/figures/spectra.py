@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from keras_astro.evaluation import style
 from keras_astro.evaluation.spectrum_lines import LineWindow
 
-COLUMNS, MOST = 3, 9
+MOST = 9
 # Lines shallower than this are not worth a panel.
 FAINTEST = 0.02
 
@@ -46,7 +46,7 @@ def velocity_panels(
     if good is not None:
         flux = np.where(good, flux, np.nan)
     shown = _deepest(flux, windows)
-    columns = min(COLUMNS, len(shown))
+    columns = style.panel_columns(len(shown))
     rows = math.ceil(len(shown) / columns)
     figure, grid = style.new_figure(
         2 * rows,
@@ -70,7 +70,10 @@ def velocity_panels(
         grid[2 * row, 0].set_ylabel("Flux / continuum")
         grid[2 * row + 1, 0].set_ylabel("Residual")
     for column in range(columns):
-        grid[-1, column].set_xlabel("Velocity [km/s]")
+        # A shared axis labels its last row, which a short column does not reach.
+        last = (len(shown) - 1 - column) // columns
+        grid[2 * last + 1, column].tick_params(labelbottom=True)
+        grid[2 * last + 1, column].set_xlabel("Velocity [km/s]")
     style.legend_below(figure, *grid[0, 0].get_legend_handles_labels(), columns=3)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
