@@ -6,7 +6,6 @@ on how many processes made them.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from functools import partial
 
@@ -21,6 +20,7 @@ from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alert_metadata import draw_metadata
 from keras_astro.simulate.alert_profiles import SIDE
 from keras_astro.simulate.alert_sources import SKIES
+from keras_astro.simulate.parallel import in_order
 
 BLOCK = 64
 
@@ -62,12 +62,7 @@ def iter_simulate(
         (child, start, labels[start : start + BLOCK])
         for child, start in zip(seeds, range(0, n, BLOCK), strict=True)
     ]
-    work = partial(_block, config)
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(work, tasks)
+    yield from in_order(partial(_block, config), tasks, jobs=jobs)
 
 
 def _block(config: AlertSimulation, task) -> Sample:

@@ -6,7 +6,6 @@ alone, and not on how many processes made the rows or where they began.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from functools import partial
 
@@ -16,6 +15,7 @@ import numpy as np
 from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.sample import Sample, concatenate
 from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
+from keras_astro.simulate.parallel import in_order
 
 BLOCK = 32
 
@@ -64,12 +64,7 @@ def iter_simulate(
         range(start, min(start + BLOCK, first + n))
         for start in range(first, first + n, BLOCK)
     ]
-    work = partial(_block, config, seed)
-    if jobs == 1:
-        yield from map(work, numbers)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(work, numbers)
+    yield from in_order(partial(_block, config, seed), numbers, jobs=jobs)
 
 
 def _block(config: GalaxySimulation, seed: int, numbers: range) -> Sample:

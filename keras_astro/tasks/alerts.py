@@ -13,11 +13,9 @@ from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.layers.classes import KnownFeatures
 from keras_astro.layers.conformal import fit_reference
-from keras_astro.layers.contractive import ContractiveEncoder
-from keras_astro.layers.sampling import VariationalCode
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.metrics.temperature import fit_temperature
-from keras_astro.models import alert_classifier, alert_networks, autoencoder
+from keras_astro.models import alert_classifier, alert_networks
 from keras_astro.models import variational as vae
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import iter_simulate
@@ -33,6 +31,7 @@ from keras_astro.tasks.alerts_rows import (
     read_rows,
 )
 from keras_astro.tasks.base import Parts, Stage, Task
+from keras_astro.tasks.penalised import penalised_autoencoder
 
 # Codes of every training row in this many orientations train a frozen run's head.
 HEAD_TURNS = 8
@@ -323,28 +322,7 @@ def build_autoencoder_parts(
 
 def build_autoencoder(config: AlertsConfig, shape: tuple[int, ...]) -> keras.Model:
     """The trainable autoencoder of the frozen mode."""
-    encoder, decoder = build_autoencoder_parts(config, shape)
-    settings, objective = config.model, config.objective
-    if settings.variational:
-        encoder = vae.variational_encoder(encoder)
-    if objective.contractive:
-        encoder = ContractiveEncoder(
-            encoder,
-            objective.contractive,
-            method=objective.contractive_method,
-            seed=config.seed,
-            name="contractive",
-        )
-    if not settings.variational:
-        return autoencoder.chain(encoder, decoder)
-    code = VariationalCode(
-        settings.latent_dim,
-        settings.prior,
-        kl_weight=objective.kl,
-        seed=config.seed,
-        name="code",
-    )
-    return vae.variational_autoencoder(encoder, code, decoder)
+    return penalised_autoencoder(config, *build_autoencoder_parts(config, shape))
 
 
 def build_head(config: AlertsConfig) -> keras.Model:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig
+from keras_astro.tasks.objective_config import CodeObjective
 
 
 class Preprocessing(Section):
@@ -40,17 +41,14 @@ class Model(Section):
     prior: Literal["normal", "mixture", "flow"] = "normal"
 
 
-class Objective(Section):
-    """What is minimised."""
+class Objective(CodeObjective):
+    """What is minimised; the penalties are those of the frozen mode's autoencoder."""
 
     # Weight of the reconstruction error beside the cross-entropy in joint mode. With
     # it the error stays near that of an autoencoder alone.
     reconstruction: float = Field(10.0, ge=0)
     # Rare classes count as much as frequent ones.
     class_weights: Literal["balanced", "none"] = "balanced"
-    contractive: float = Field(0.0, ge=0)
-    contractive_method: Literal["hutchinson", "exact", "last_layer"] = "hutchinson"
-    kl: float = Field(1e-4, ge=0)
 
 
 class Classifier(Section):
