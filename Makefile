@@ -15,7 +15,7 @@ SIZE ?= data.simulated_rows=2400 tune.trials=6 tune.epochs=30 train.epochs=100 \
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)/bin/python -m pip install --quiet -e ".[train,test]"
+	$(VENV)/bin/python -m pip install --quiet -e ".[train,stellar,test]"
 	touch $@
 
 demo: $(VENV)/installed
