@@ -166,12 +166,15 @@ def coverage_by_snr(rows: GalaxyRows, *, groups: int = 3) -> Table:
 
 
 def _parity_section(rows: GalaxyRows) -> Section:
+    shown = {name: (*words, 1.0) for name, words in LABELS.items()}
+    # Six digits at each tick would run into each other.
+    shown["flux"] = ("flux", "10⁵ electron", 1e5)
     drawn = [
         (
             f"parity_{name}",
             figures.parity(
-                rows.truth[:, i],
-                rows.mean[:, i],
+                rows.truth[:, i] / scale,
+                rows.mean[:, i] / scale,
                 name=label,
                 unit=unit,
                 values=rows.snr,
@@ -180,7 +183,7 @@ def _parity_section(rows: GalaxyRows) -> Section:
             "Posterior mean against truth. Where the noise is large, means are drawn "
             "to the middle of what is possible.",
         )
-        for i, (name, (label, unit)) in enumerate(LABELS.items())
+        for i, (name, (label, unit, scale)) in enumerate(shown.items())
     ]
     return Section("Estimates and truth", "", figures=drawn)
 
