@@ -12,6 +12,9 @@ from keras_astro.inference.predictor import open_predictor
 
 # Largest root mean square difference from the run, in sd of an output over rows.
 LOOSE = {"float16": 0.02, "dynamic": 0.1, "int8": 0.1}
+# The largest of 1600 residuals: the mean over mirror images makes them smaller, but not
+# the rounding of 8-bit weights.
+LARGEST_RESIDUAL = {"int8": 0.15}
 STEPS = ("p_value", "is_anomaly")
 
 WITHOUT_TENSORFLOW = """
@@ -55,7 +58,10 @@ def test_fewer_bits_stay_close(artefact, images, reference, quantize):
     assert found.keys() == reference.keys()
     for name in reference.keys() - set(STEPS):
         error = np.sqrt(np.mean((found[name] - reference[name]) ** 2))
-        assert error <= LOOSE[quantize] * reference[name].std(), name
+        most = LOOSE[quantize]
+        if name == "residual_max":
+            most = LARGEST_RESIDUAL.get(quantize, most)
+        assert error <= most * reference[name].std(), name
     flags = found["is_anomaly"] != reference["is_anomaly"]
     assert flags.mean() <= 0.03
     order = np.corrcoef(found["p_value"], reference["p_value"])[0, 1]
@@ -76,9 +82,23 @@ def test_every_signature_in_batches_of_any_size(artefact, lens_run, images, kind
         for key, value in whole.items():
             assert len(value) == 5
             np.testing.assert_allclose(parts[key], value, rtol=1e-3, atol=1e-4)
-    drawn = predictor.run("reconstruct", inputs)["reconstruction"]
-    decoded = predictor.run("decode", inputs)["reconstruction"]
-    np.testing.assert_allclose(decoded, drawn, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["run", "saved_model", "tflite"])
+def test_a_reconstruction_is_the_mean_over_mirror_images(
+    artefact, lens_run, images, kind
+):
+    path = lens_run.run.path if kind == "run" else artefact(kind).path
+    predictor = open_predictor(path)
+    views = []
+    for axes in ((), (1,), (2,), (1, 2)):
+        mirrored = {"image": np.flip(images[:5], axes)}
+        z = predictor.run("encode", mirrored)
+        decoded = predictor.run("decode", z)["reconstruction"]
+        views.append(np.flip(decoded, axes))
+    drawn = predictor.run("reconstruct", {"image": images[:5]})["reconstruction"]
+    np.testing.assert_allclose(np.mean(views, axis=0), drawn, atol=1e-4)
+    assert np.abs(views[0] - drawn).max() > 1e-3
 
 
 def test_tflite_needs_no_tensorflow(artefact, lens_run, images, tmp_path):
