@@ -64,9 +64,9 @@ def evaluate_galaxies(rows: GalaxyRows) -> Evaluation:
         *_calibration_sections(rows),
         _residual_section(rows),
     ]
-    names = {BASELINE: "maximum likelihood"} if rows.fits is not None else {}
+    # Fits take few of the rows: the verdicts compare them row by row instead.
     headlines = [
-        Headline(f"rmse_{name}", f"RMSE, {label}", names)
+        Headline(f"rmse_{name}", f"RMSE, {label}", {}, higher_is_better=False)
         for name, (label, _) in LABELS.items()
     ]
     headlines += [
