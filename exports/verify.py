@@ -154,7 +154,7 @@ def _merit_loss(merit: Merit, found, expected, profile: Profile) -> dict[str, fl
             raise VerificationError(
                 f"predict: {name} falls from {value:.4f} to {after[name]:.4f}, "
                 f"expected a loss of at most {profile.merit_loss:g}",
-                hint="Choose a format with more bits, e.g. --quantize float16.",
+                hint="Choose a format with more bits, e.g. --quantize none.",
             )
         measured |= {
             f"{name}_model": value,

@@ -88,7 +88,8 @@ class BoxPosterior:
     def cdf(self, values) -> np.ndarray:
         """Marginal probability of less than `values` `(row, parameter)`, that shape."""
         z = (self.probit(values)[:, None] - self.location) / self._sd()
-        return np.sum(self.weight[..., None] * ndtr(z), axis=1)
+        # Rounded weights of a row may sum to a little more than one.
+        return np.minimum(np.sum(self.weight[..., None] * ndtr(z), axis=1), 1.0)
 
     def pit(self, truth) -> np.ndarray:
         """Probability integral transform, uniform where posteriors are honest."""

@@ -81,3 +81,12 @@ def test_shapes_that_disagree_are_refused(refused):
         BoxPosterior(
             np.ones((1, 1)), np.zeros((1, 1, 2)), np.ones((1, 1, 2, 2)), [0.0], HIGH
         )
+
+
+def test_weights_of_single_precision_give_no_probability_above_one():
+    weight = np.tile(np.float32([[0.7, 0.3]]) * np.float32(1 + 3e-7), (4, 1))
+    location = np.full((4, 2, 2), -30.0)
+    scale = np.tile(np.eye(2), (4, 2, 1, 1))
+    assert np.sum(weight[0], dtype=float) > 1
+    posterior = BoxPosterior(weight, location, scale, LOW, HIGH)
+    assert posterior.pit(np.tile([0.5, 20.0], (4, 1))).max() <= 1.0
