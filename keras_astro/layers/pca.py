@@ -12,6 +12,9 @@ from scipy.linalg import eigh
 from keras_astro.errors import DataError
 from keras_astro.registry import register
 
+# What rounding may take from the overlap of a component with its mirror image.
+MIXED = 1e-3
+
 
 @register()
 class PrincipalComponents(keras.layers.Layer):
@@ -57,21 +60,33 @@ class PrincipalComponents(keras.layers.Layer):
         self.basis.assign(basis)
         self.scale.assign(scale)
 
-    def reflection(self, axes: tuple[int, ...]) -> np.ndarray:
-        """Matrix from coefficients to those of the frame mirrored along `axes`.
+    def parity(self, axes: tuple[int, ...]) -> np.ndarray:
+        """Sign that each coefficient gets when its frame is mirrored along `axes`.
 
-        Exact where the training rows held all mirror images: the basis then spans
-        them too and their mean is its own mirror image.
+        Where the training rows held all mirror images, their covariance commutes with
+        a reflection, so that each component is even or odd and the mean is even.
 
         Args:
             axes: Of one row, e.g. `(0,)` for y or `(0, 1)` for both.
 
         Returns:
-            Symmetric, `(components, components)`.
+            1 or -1, `(components,)`.
+
+        Raises:
+            DataError: If a component is neither even nor odd.
         """
         basis = np.asarray(self.basis)
         mirrored = np.flip(basis.reshape(-1, *self.frame_shape), [a + 1 for a in axes])
-        return basis @ mirrored.reshape(basis.shape).T
+        overlap = np.sum(basis * mirrored.reshape(basis.shape), axis=1)
+        mixed = np.flatnonzero(np.abs(overlap) < 1 - MIXED)
+        if len(mixed):
+            raise DataError(
+                f"principal component {mixed[0]} is neither even nor odd under a "
+                f"reflection of axes {axes}: its overlap with its mirror image is "
+                f"{overlap[mixed[0]]:.4f}, not 1 or -1",
+                hint="Use --set model.average_reflections=false.",
+            )
+        return np.sign(overlap)
 
     def call(self, inputs, inverse=False):
         if inverse:

@@ -60,8 +60,7 @@ class AnomalyMap(keras.layers.Layer):
         """The smoothed residual before division, averaged over bands."""
         image, reconstruction = pair
         kernel = ops.convert_to_tensor(self.kernel, dtype=self.compute_dtype)
-        smooth = ops.depthwise_conv(image - reconstruction, kernel, padding="same")
-        return ops.mean(smooth, axis=-1)
+        return ops.conv(image - reconstruction, kernel, padding="same")[..., 0]
 
     def call(self, pair):
         return self.smooth(pair) / self.expected_sd
@@ -97,13 +96,13 @@ class MapMaximum(keras.layers.Layer):
 
 
 def gaussian_kernel(sigma: float, bands: int) -> np.ndarray:
-    """A normalised Gaussian for depthwise convolution, `(y, x, band, 1)`."""
+    """A Gaussian that smooths and averages over bands, `(y, x, band, 1)`; sum 1."""
     radius = int(np.ceil(3 * sigma))
     offsets = np.arange(-radius, radius + 1)
     profile = np.exp(-0.5 * (offsets / sigma) ** 2)
     kernel = np.outer(profile, profile) / profile.sum() ** 2
     repeated = np.repeat(kernel[:, :, None, None], bands, axis=2)
-    return repeated.astype("float32")
+    return (repeated / bands).astype("float32")
 
 
 @register()

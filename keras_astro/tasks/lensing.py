@@ -46,6 +46,9 @@ FAINT = {"count": 2, "einstein_radius_pixels": (0.03, 0.15)}
 # that far; reaching farther would leave normal lenses too few steps.
 STRONG = {"count": 5, "einstein_radius_pixels": (0.25, 0.9)}
 
+# Integers reach that many times farther from the mean lens than the rows they see.
+HEADROOM = 1.5
+
 # Training rows that help to choose the physics head's basis.
 BASIS_ROWS = 3000
 
@@ -272,10 +275,15 @@ class LensingTask(Task):
     def whole_range(
         self, inputs: Mapping[str, np.ndarray], *, seed: int
     ) -> dict[str, np.ndarray]:
-        """Lenses as they are, and each again with strong simulated subhalos."""
+        """Lenses, the same with strong simulated subhalos, and all of them exaggerated.
+
+        Integers saturate beyond what they were shown, and few rows show no extremes.
+        """
         images = inputs["image"]
         injected = injection.inject_subhalos(images, seed=seed, **STRONG)
-        return {"image": np.concatenate([images, injected])}
+        seen = np.concatenate([images, injected])
+        typical = images.mean(axis=0)
+        return {"image": np.concatenate([seen, typical + HEADROOM * (seen - typical)])}
 
     def merit(
         self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]

@@ -43,13 +43,9 @@ def mirror_layers(
         return ()
     found = []
     for name, axes in (("y", (0,)), ("x", (1,)), ("both", (0, 1))):
-        matrix = components.reflection(axes)
-        layer = keras.layers.Dense(
-            len(matrix), use_bias=False, trainable=False, name=f"reflect_{name}"
-        )
-        layer.build((None, len(matrix)))
-        layer.set_weights([matrix])
-        found.append(layer)
+        # A change of sign is exact in integers too; a matrix of 8 bits would not be.
+        signs = components.parity(axes).tolist()
+        found.append(keras.layers.Rescaling(signs, name=f"reflect_{name}"))
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_astro.errors import DataError
 from keras_astro.layers.pca import PrincipalComponents, fit_components
 
 SHAPE = (4, 6, 1)
@@ -13,12 +14,19 @@ def mirror_closed(n=40):
 
 
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
-def test_reflection_is_that_of_the_mirrored_frame(axes):
+def test_parity_is_the_sign_of_the_mirrored_frames_coefficients(axes):
     rows = mirror_closed()
     layer = PrincipalComponents(7, SHAPE)
     layer.set_basis(*fit_components([rows], 7))
-    matrix = layer.reflection(axes)
+    signs = layer.parity(axes)
+    assert set(np.abs(signs)) == {1.0}
     mirrored = np.flip(rows, [a + 1 for a in axes])
     expected = np.asarray(layer(mirrored))
-    np.testing.assert_allclose(np.asarray(layer(rows)) @ matrix, expected, atol=1e-4)
-    np.testing.assert_allclose(matrix @ matrix, np.eye(7), atol=1e-4)
+    np.testing.assert_allclose(np.asarray(layer(rows)) * signs, expected, atol=1e-4)
+
+
+def test_components_of_rows_without_their_mirror_images_have_no_parity(refused):
+    layer = PrincipalComponents(7, SHAPE)
+    layer.set_basis(*fit_components([mirror_closed()[:40]], 7))
+    with refused(DataError, "component 0", "neither even nor odd", hint="reflections"):
+        layer.parity((0,))

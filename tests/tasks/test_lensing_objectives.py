@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_astro.config import TrainConfig
-from keras_astro.layers.pca import PrincipalComponents
+from keras_astro.layers.pca import PrincipalComponents, fit_components
 from keras_astro.tasks.base import Stage
 from keras_astro.tasks.lensing_config import (
     LensingConfig,
@@ -115,7 +115,10 @@ def test_total_is_the_error_plus_the_weighted_parts():
 
 def test_mirror_images_are_averaged_where_they_were_trained_on():
     components = PrincipalComponents(3, (4, 4, 1))
-    components.build(None)
+    rows = np.random.default_rng(0).normal(size=(40, 4, 4, 1))
+    rows = np.concatenate([rows, rows[:, ::-1]])
+    rows = np.concatenate([rows, rows[:, :, ::-1]])
+    components.set_basis(*fit_components([rows], 3))
     layers = mirror_layers(LensingConfig(), components)
     assert [layer.name for layer in layers] == [
         "reflect_y",
