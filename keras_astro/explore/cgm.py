@@ -190,6 +190,6 @@ def numbers(sample: Sample, found, warnings) -> list[Facts]:
     verdicts = judged(found, "a spectrum like those trained on")
     latents = {f"z{i + 1}": value for i, value in enumerate(found["z"])}
     return [
-        Facts("Score", facts, verdicts + warnings),
-        Facts("The spectrum in a few numbers", latents, span=8),
+        Facts("Score", facts, verdicts + warnings, span=6),
+        Facts("The spectrum in a few numbers", latents, span=6),
     ]
