@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,9 @@ class Rows:
         return {
             "row": row,
             "id": str(sample.meta["id"][0]),
-            "text": self.case.told(order, outputs, targets),
+            "text": re.sub(
+                r"-(?=\d)", "\u2212", self.case.told(order, outputs, targets)
+            ),
             "thumbnail": self.case.thumbnail(sample),
         }
 

@@ -16,7 +16,6 @@ from keras_astro.inference.predictor import Predictor
 from keras_astro.simulate.galaxy_config import PARAMETERS
 from keras_astro.tasks.catalog import load_config
 
-
 # A sightline of a single cloud without noise knows no chance.
 START = {"cgm": {"clouds": "2"}}
 
