@@ -98,6 +98,12 @@ def test_the_wheel_holds_every_module(members):
     assert "keras_astro/py.typed" in members
 
 
+def test_the_wheel_holds_the_explorers_page(members):
+    from keras_astro.explore.server import FILES
+
+    assert {f"keras_astro/explore/page/{name}" for name in FILES} <= set(members)
+
+
 def test_the_wheel_installs_the_command(members):
     (points,) = (n for n in members if n.endswith(".dist-info/entry_points.txt"))
     parser = configparser.ConfigParser()

@@ -9,7 +9,7 @@ const colour = document.getElementById("colour");
 const count = document.getElementById("count");
 const clear = document.getElementById("clear");
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const TOP = 62, BOTTOM = 26, TALL = 440, LEFT = 70, RIGHT = 40, NARROW = 92;
+const TOP = 62, BOTTOM = 26, TALL = 440, LEFT = 70, RIGHT = 40, NARROW = 116;
 const VIRIDIS = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d",
   "#a0da39", "#e8d71d"];
 const brushes = new Map();

@@ -77,6 +77,8 @@ tbody tr.out { opacity: 0.4; }
   display: inline-block; width: 0.8em; height: 0.8em; border-radius: 3px;
   margin-right: 0.6em;
 }
-footer { color: var(--soft); font-size: 0.85rem; padding: 1.5rem 1.5rem 2.5rem; }
+footer.wide {
+  color: var(--soft); font-size: 0.85rem; padding-top: 1.5rem; padding-bottom: 2.5rem;
+}
 @media print { .bar, .hint { display: none; } #chart { border: 0; } }
 """

@@ -37,6 +37,10 @@ VERBS = {
     ),
     "inspect": ("keras_astro.cli.inspect:inspect", "Print a model's card."),
     "runs": ("keras_astro.cli.runs:runs", "List, show or compare runs."),
+    "explore": (
+        "keras_astro.cli.explore:explore",
+        "Serve an interactive page of the cases.",
+    ),
     "doctor": ("keras_astro.cli.doctor:doctor", "Check this installation."),
 }
 

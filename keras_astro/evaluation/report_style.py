@@ -92,7 +92,7 @@ pre {
   font-size: 0.85rem; line-height: 1.5;
 }
 summary { cursor: pointer; color: var(--link); }
-footer {
+footer.wide {
   color: var(--soft); font-size: 0.85rem; padding-top: 1rem; padding-bottom: 2.5rem;
 }
 @media (prefers-color-scheme: dark) {

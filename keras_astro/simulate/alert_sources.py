@@ -139,6 +139,14 @@ def asteroid(prior: AlertSimulation, exposure: Exposure, positive, rng) -> Sky:
     return sky
 
 
+def set_magnitude(sky: Sky, mag: float) -> None:
+    """Makes what changed brighter or fainter, in place."""
+    scale = 10 ** (0.4 * (sky.mag - mag))
+    for scene in (sky.science, sky.template):
+        scene.points = [(x, y, flux * scale) for x, y, flux in scene.points]
+    sky.mag = mag
+
+
 def _magnitude(exposure: Exposure, rng, *, scale: float) -> float:
     """A detected magnitude: the fainter the more, down to the limit."""
     faintest = exposure.limit_mag - rng.uniform(0.4, 0.9)

@@ -19,7 +19,7 @@ from keras_astro.simulate.alert_camera import draw_exposure, expose
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alert_metadata import draw_metadata
 from keras_astro.simulate.alert_profiles import SIDE
-from keras_astro.simulate.alert_sources import SKIES
+from keras_astro.simulate.alert_sources import SKIES, set_magnitude
 from keras_astro.simulate.parallel import in_order
 
 BLOCK = 64
@@ -85,9 +85,19 @@ def _block(config: AlertSimulation, task) -> Sample:
 
 
 def simulate_one(
-    config: AlertSimulation, label: str, rng: np.random.Generator
+    config: AlertSimulation,
+    label: str,
+    rng: np.random.Generator,
+    *,
+    mag: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One alert of a class.
+
+    Args:
+        config: What is drawn.
+        label: The class.
+        rng: Source of randomness.
+        mag: Magnitude of the change; as drawn when None. Artefacts have none.
 
     Returns:
         Stamps `(63, 63, 3)` with a positive source in the difference and NaN where
@@ -104,6 +114,8 @@ def simulate_one(
         sky, exposure, added = draw_bogus(str(kind), exposure, rng)
     else:
         sky = SKIES[label](config, exposure, positive, rng)
+        if mag is not None:
+            set_magnitude(sky, mag)
     stamps = expose(
         camera,
         exposure,

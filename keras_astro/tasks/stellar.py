@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,12 +16,10 @@ from keras_astro.layers.ensemble import EnsembleNegativeLogLikelihood
 from keras_astro.layers.pca import PrincipalComponents, fit_components
 from keras_astro.models import autoencoder, variational
 from keras_astro.models import stellar as models
-from keras_astro.simulate.spectral_gap import SpectralGap
 from keras_astro.simulate.stellar import iter_simulate
-from keras_astro.simulate.stellar_config import StellarSimulation
 from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.tasks.penalised import penalised_autoencoder
-from keras_astro.tasks.stellar_config import Simulation, StellarConfig
+from keras_astro.tasks.stellar_config import StellarConfig, simulation
 from keras_astro.tasks.stellar_features import (
     BLOCK,
     LABELS,
@@ -224,22 +221,6 @@ class StellarTask(Task):
             "objective": nll,
             "val_reconstruction": float(np.mean((drawn - held.coefficients) ** 2)),
         }
-
-
-def simulation(settings: Simulation) -> StellarSimulation:
-    """The simulator that the settings describe.
-
-    Example:
-        >>> simulation(Simulation(gap="clean", fringes=0.02)).gap.fringes
-        0.02
-    """
-    names = {field.name for field in dataclasses.fields(SpectralGap)}
-    switches = settings.model_dump(include=names, exclude_none=True)
-    gap = SpectralGap.preset(settings.gap).replace(**switches, seed=settings.gap_seed)
-    sizes = settings.model_dump(
-        include={"pixels", "rows_per_atmosphere"}, exclude_none=True
-    )
-    return StellarSimulation.preset(settings.preset).replace(gap=gap, **sizes)
 
 
 def build_autoencoder(config: StellarConfig, width: int) -> keras.Model:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 from pydantic import Field
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig
+from keras_astro.simulate.spectral_gap import SpectralGap
+from keras_astro.simulate.stellar_config import StellarSimulation
 from keras_astro.tasks.objective_config import CodeObjective
 
 
@@ -107,3 +110,19 @@ class StellarConfig(RunConfig):
     report: Report = Report()
     simulation: Simulation = Simulation()
     train: TrainConfig = TrainConfig(epochs=100)
+
+
+def simulation(settings: Simulation) -> StellarSimulation:
+    """The simulator that the settings describe.
+
+    Example:
+        >>> simulation(Simulation(gap="clean", fringes=0.02)).gap.fringes
+        0.02
+    """
+    names = {field.name for field in dataclasses.fields(SpectralGap)}
+    switches = settings.model_dump(include=names, exclude_none=True)
+    gap = SpectralGap.preset(settings.gap).replace(**switches, seed=settings.gap_seed)
+    sizes = settings.model_dump(
+        include={"pixels", "rows_per_atmosphere"}, exclude_none=True
+    )
+    return StellarSimulation.preset(settings.preset).replace(gap=gap, **sizes)

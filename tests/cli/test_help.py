@@ -18,6 +18,7 @@ VERBS = (
     "export",
     "inspect",
     "runs",
+    "explore",
     "doctor",
 )
 HEAVY = ("numpy", "pydantic", "h5py", "astropy", "tensorflow", "keras", "rich")
