@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_astro.data.sample import Source
+from keras_astro.inference.grids import check_grids
 from keras_astro.inference.predictor import Predictor
 from keras_astro.inference.refinement import refined_outputs
 from keras_astro.tasks.catalog import quality
@@ -31,10 +32,14 @@ def predict_source(
 
     Returns:
         The `predict` signature's arrays, and the quality flags of each row.
+
+    Raises:
+        DataError: If the rows lie on another grid than the model's.
     """
     quality_flags = quality(predictor.manifest["task"])
     outputs, flags, done = [], [], 0
     for block in source.blocks(BLOCK):
+        check_grids(predictor.manifest, block.axes, source.name)
         found = predictor.run("predict", block.inputs)
         if refine:
             found = refined_outputs(predictor, block.inputs, found)

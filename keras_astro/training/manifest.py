@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_astro import __version__
+from keras_astro.inference.grids import describe_grids
 from keras_astro.inference.hashes import sha256
 from keras_astro.inference.manifest import VERSION
 from keras_astro.tasks.base import Task
@@ -17,9 +19,15 @@ from keras_astro.training.files import write_json
 
 
 def build_manifest(
-    task: Task, model: keras.Model, *, name: str, model_file: Path, config_digest: str
+    task: Task,
+    model: keras.Model,
+    *,
+    name: str,
+    model_file: Path,
+    config_digest: str,
+    axes: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
-    """Signatures with shapes, units and descriptions, calibration, hashes."""
+    """Signatures with shapes, units and descriptions, grids, calibration, hashes."""
     signatures = {}
     for signature, endpoint in task.endpoints(model).items():
         signatures[signature] = {
@@ -35,6 +43,7 @@ def build_manifest(
         "model_sha256": sha256(model_file),
         "run_sha256": config_digest,
         "signatures": signatures,
+        "grids": describe_grids(axes),
         "calibration": task.calibration(model),
         "classes": list(task.classes),
         "parameters": int(sum(np.prod(w.shape) for w in model.weights)),

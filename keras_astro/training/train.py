@@ -65,11 +65,13 @@ def train(
             models[stage.name] = stage.model
         write_history(run.path / "history.csv", histories)
         model = task.assemble(config, prepared, models, parts)
-    finish(task, model, run)
+    finish(task, model, run, axes=parts.train.read(0, 1).axes)
     return model
 
 
-def finish(task: Task, model: keras.Model, run: Run) -> None:
+def finish(
+    task: Task, model: keras.Model, run: Run, *, axes: Mapping[str, np.ndarray]
+) -> None:
     """Saves the full model and its manifest; the model goes last and marks the end."""
     staged = run.path / "finished.keras"
     save_model(model, staged)
@@ -79,6 +81,7 @@ def finish(task: Task, model: keras.Model, run: Run) -> None:
         name=run.path.name,
         model_file=staged,
         config_digest=run.config.digest(),
+        axes=axes,
     )
     write_manifest(run.path, manifest)
     staged.replace(run.path / "model.keras")
