@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,24 @@ from keras_astro.training.files import write_json
 
 
 def build_manifest(
-    task: Task, model: keras.Model, *, name: str, model_file: Path, config_digest: str
+    task: Task,
+    model: keras.Model,
+    *,
+    name: str,
+    model_file: Path,
+    config_digest: str,
+    parent: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Signatures with shapes, units and descriptions, calibration, hashes."""
+    """Signatures with shapes, units and descriptions, calibration, hashes.
+
+    Args:
+        task: The science case.
+        model: The full model.
+        name: Of the run.
+        model_file: Whose hash is recorded.
+        config_digest: Hash of the settings.
+        parent: Of a fine-tuned model, the run that it was before and what was done.
+    """
     signatures = {}
     for signature, endpoint in task.endpoints(model).items():
         signatures[signature] = {
@@ -40,6 +56,7 @@ def build_manifest(
         "parameters": int(sum(np.prod(w.shape) for w in model.weights)),
         "quantization": "none",
         "metrics": {},
+        **({"parent": dict(parent)} if parent else {}),
     }
 
 

@@ -69,7 +69,9 @@ def train(
     return model
 
 
-def finish(task: Task, model: keras.Model, run: Run) -> None:
+def finish(
+    task: Task, model: keras.Model, run: Run, *, parent: Mapping | None = None
+) -> None:
     """Saves the full model and its manifest; the model goes last and marks the end."""
     staged = run.path / "finished.keras"
     save_model(model, staged)
@@ -79,6 +81,7 @@ def finish(task: Task, model: keras.Model, run: Run) -> None:
         name=run.path.name,
         model_file=staged,
         config_digest=run.config.digest(),
+        parent=parent,
     )
     write_manifest(run.path, manifest)
     staged.replace(run.path / "model.keras")
