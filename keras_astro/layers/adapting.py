@@ -33,8 +33,8 @@ class AdaptingAutoencoder(keras.layers.Layer):
       that it had. The spectrum is held constant, so that the encoder alone answers.
 
     An autoencoder that only reconstructs may move its codes anywhere; the alignment
-    assumes that observed and synthetic stars have the same distribution of labels. Codes
-    are compared in units of the reference's standard deviation.
+    assumes that observed and synthetic stars have the same distribution of labels.
+    Codes are compared in units of the reference's standard deviation.
 
     Args:
         encoder: Coefficients to `z`.

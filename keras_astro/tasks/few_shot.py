@@ -8,7 +8,8 @@ import numpy as np
 
 # Variance of a row's error over the prior variance of the correction: what a shift and
 # a slope are taken back by. Infinity is no correction.
-STRENGTHS = (0.0, 0.5, 2.0, 8.0, np.inf)
+STRENGTHS = (np.inf, 8.0, 2.0, 0.5, 0.0)
+SLOPE_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ def fit_correction(
 ) -> Correction:
     """Shift and slope by ridge regression towards none; leave-one-out decides how much.
 
-    With few rows the strongest penalty that is not worse wins: a correction must pay
-    on rows that it has not seen.
+    A correction must pay on rows that it has not seen, and by more than the root mean
+    square of so few errors is uncertain, a part of `1 / sqrt(2 n)`: the best of many
+    always seems to pay. A slope is tried from ten rows on.
 
     Args:
         truth: `(row,)`, two or more.
@@ -54,12 +56,15 @@ def fit_correction(
     error = np.asarray(truth, float) - estimate
     before = float(np.sqrt(np.mean(error**2)))
     best, best_loss = (np.inf, np.inf), before
+    slopes = STRENGTHS if len(error) >= SLOPE_ROWS else (np.inf,)
     for shift in STRENGTHS:
-        for slope in STRENGTHS:
+        for slope in slopes:
             loss = _leave_one_out(design, error, (shift, slope))
-            # A hundredth: ties by rounding go to the one tried first.
+            # Weaker penalties are tried later and must be better by a hundredth.
             if loss < 0.99 * best_loss:
                 best, best_loss = (shift, slope), loss
+    if best_loss > before * (1 - 1 / np.sqrt(2 * len(error))):
+        best, best_loss = (np.inf, np.inf), before
     offset, tilt = _ridge(design, error, best)
     return Correction(
         float(offset), float(tilt / unit), center, before, float(best_loss)

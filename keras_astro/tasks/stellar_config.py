@@ -92,7 +92,7 @@ class Simulation(Section):
 
 
 class Finetune(Section):
-    """How a finished run is moved to observed spectra; `kastro finetune` fills it in."""
+    """How a finished run is moved to observed spectra by `kastro finetune`."""
 
     # What was moved, and to which spectra; empty in a run that was trained.
     parent_sha256: str = ""
