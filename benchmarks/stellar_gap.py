@@ -1,12 +1,12 @@
-"""What fine-tuning without labels is worth on spectra of another domain.
+r"""What fine-tuning without labels is worth on spectra of another domain.
 
 Two runs, before and after `kastro finetune`, are measured on the same labelled rows;
 then each is corrected by five labelled stars drawn from the observed rows, 200 times.
 
-    kastro simulate stellar -n 8000 -o clean.h5 --seed 11 \\
+    kastro simulate stellar -n 8000 -o clean.h5 --seed 11 \
         --set simulation.preset=cannon --set simulation.gap=clean
-    kastro simulate stellar -n 4000 -o observed.h5 --seed 12 \\
-        --set simulation.preset=cannon --set simulation.gap=observed \\
+    kastro simulate stellar -n 4000 -o observed.h5 --seed 12 \
+        --set simulation.preset=cannon --set simulation.gap=observed \
         --set simulation.rows_per_atmosphere=1
     (test.h5 likewise, -n 1000 --seed 13)
     kastro train stellar --data clean.h5 -o before

@@ -40,8 +40,8 @@ def adapting(shapes):
 EXAMPLES = {
     "AdaptingAutoencoder": Example(
         adapting,
-        {"observed": (5,), "synthetic": (5,), "code": (2,)},
-        ({"observed": (3,), "synthetic": (3,), "code": (1,)},),
+        {"code": (2,), "observed": (5,), "synthetic": (5,)},
+        ({"code": (1,), "observed": (3,), "synthetic": (3,)},),
         exempt=TRAINING_ONLY,
     ),
     "FillBadPixels": Example(
