@@ -18,6 +18,7 @@ MODULES = (
     "keras_astro.preprocessing.continuum",
     "keras_astro.layers.absorption",
     "keras_astro.layers.active",
+    "keras_astro.layers.adapting",
     "keras_astro.layers.box_mixture",
     "keras_astro.losses.box_mixture",
     "keras_astro.layers.column",

@@ -22,6 +22,10 @@ VERBS = {
     "data": ("keras_astro.cli.data:data", "Describe, convert or validate data files."),
     "tune": ("keras_astro.cli.tune:tune", "Find the best settings, then train them."),
     "train": ("keras_astro.cli.train:train", "Train a model."),
+    "finetune": (
+        "keras_astro.cli.finetune:finetune",
+        "Move a run to observed data without labels.",
+    ),
     "evaluate": (
         "keras_astro.cli.evaluate:evaluate",
         "Measure a model; write its report.",

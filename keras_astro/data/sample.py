@@ -221,6 +221,26 @@ class Subset(Source):
         return {k: v[self.indices] for k, v in self.source.facts().items()}
 
 
+class WithoutTargets(Source):
+    """Another source whose labels nobody can see."""
+
+    def __init__(self, source: Source):
+        self.source = source
+        self.schema, self.name = source.schema, source.name
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, indices):
+        found = self.source.take(indices)
+        return Sample(
+            found.schema, found.inputs, {}, found.meta, found.name, found.axes
+        )
+
+    def facts(self):
+        return self.source.facts()
+
+
 def concatenate(samples: Sequence[Sample]) -> Sample:
     """Joins samples of one schema, keeping the fields that all of them have.
 

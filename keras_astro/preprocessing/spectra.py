@@ -1,7 +1,7 @@
 """Preparing spectra: air and vacuum, rest frame, resampling with its variance.
 
-Functions of NumPy arrays, wavelengths in angstrom. `spectral_steps` replays them by
-name; what belongs in the exported model is in `continuum`.
+Functions of NumPy arrays, wavelengths in angstrom; what belongs in the exported model
+is in `continuum`.
 """
 
 from __future__ import annotations

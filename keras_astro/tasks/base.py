@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_astro.config import RunConfig
 from keras_astro.data.sample import Sample, Schema, Source
+from keras_astro.errors import UsageError
 
 if TYPE_CHECKING:
     import keras
@@ -94,6 +95,22 @@ class Parts:
     test: Source
 
 
+class Adaptation(abc.ABC):
+    """How a finished model is moved to observed rows, as `Task` is how one is made."""
+
+    @abc.abstractmethod
+    def stages(self) -> Iterator[Stage]:
+        """The fits, in order; each is asked for when the one before is fitted."""
+
+    @abc.abstractmethod
+    def assemble(self, models: Mapping[str, keras.Model]) -> keras.Model:
+        """The full model for observed rows."""
+
+    @abc.abstractmethod
+    def summary(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What the adaptation did: facts, and the codes of both domains."""
+
+
 class Task(abc.ABC):
     """A science case: data, preprocessing, models and objective.
 
@@ -142,6 +159,31 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
+
+    def adaptation(
+        self,
+        config: RunConfig,
+        model: keras.Model,
+        parts: Parts,
+        observed: Source,
+        labelled: Sample | None,
+    ) -> Adaptation:
+        """How the full model of a run is moved to observed rows without labels.
+
+        Args:
+            config: Settings of the new run.
+            model: Full model of the parent run.
+            parts: The parent's rows.
+            observed: Rows to adapt to; targets are not there.
+            labelled: A handful of observed rows with labels, where they are given.
+
+        Raises:
+            UsageError: If this case has no fine-tuning.
+        """
+        raise UsageError(
+            f"{self.name}: a run of this case cannot be fine-tuned",
+            hint="kastro finetune knows the stellar case.",
+        )
 
     def calibration(self, model: keras.Model) -> dict[str, float]:
         """The threshold of the full model and on how many rows it was set, if any."""

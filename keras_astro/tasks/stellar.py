@@ -153,32 +153,57 @@ class StellarTask(Task):
         parts: Parts,
     ) -> keras.Model:
         """Joins the pieces; rows that trained nothing set intervals and thresholds."""
-        chain, regressor = fitted["autoencoder"], fitted["labels"]
-        encoder = plain_encoder(chain)
+        chain = fitted["autoencoder"]
+        model = self.join(
+            config,
+            prepared,
+            plain_encoder(chain),
+            chain.get_layer("autoencoder").get_layer("decoder"),
+            fitted["labels"],
+            calibration_rows=len(parts.calibration),
+        )
+        calibrate(model, parts)
+        return model
+
+    def join(
+        self,
+        config: StellarConfig,
+        prepared: Prepared,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        regressor: keras.Model,
+        *,
+        calibration_rows: int,
+    ) -> keras.Model:
+        """The full model with its units and references, not yet calibrated."""
         model = models.stellar_model(
             models.StellarParts(
                 stem=prepared.stem,
                 components=prepared.components,
                 level=prepared.level,
                 encoder=encoder,
-                decoder=chain.get_layer("autoencoder").get_layer("decoder"),
+                decoder=decoder,
                 standardise=regressor.get_layer("standardise"),
                 regressor=regressor.get_layer("label_ensemble"),
                 members=config.model.members,
                 direct=config.model.regressor == "direct_cnn",
                 labels=LABELS,
             ),
-            calibration_rows=len(parts.calibration),
+            calibration_rows=calibration_rows,
             false_positive_rate=config.scores.false_positive_rate,
         )
-        offset, unit = label_units(prepared.train.labels)
-        model.get_layer("mixture").set_units(offset, unit)
         labels = prepared.train.labels
+        model.get_layer("mixture").set_units(*label_units(labels))
         model.get_layer("extent").set_range(labels.min(axis=0), labels.max(axis=0))
         codes = encoder.predict(prepared.train.coefficients, verbose=0)
         model.get_layer("latent_distance").set_reference(codes)
-        calibrate(model, parts)
         return model
+
+    def adaptation(self, config, model, parts, observed, labelled):
+        """See `Task`; the autoencoder is fine-tuned, the regressors trained anew."""
+        from keras_astro.tasks.stellar_adaptation import StellarAdaptation
+
+        return StellarAdaptation(self, config, model, parts, observed, labelled)
 
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""

@@ -91,6 +91,31 @@ class Simulation(Section):
     gap_seed: int = Field(0, ge=0)
 
 
+class Finetune(Section):
+    """How a finished run is moved to observed spectra by `kastro finetune`."""
+
+    # What was moved, and to which spectra; empty in a run that was trained.
+    parent_sha256: str = ""
+    observed: tuple[str, ...] = ()
+    labelled: tuple[str, ...] = ()
+    # Layers that are trained on, by name; the others keep what they learnt. The first
+    # layer sees the instrument, the last ones draw it.
+    layers: tuple[str, ...] = ("encoder_0", "decoder_1", "features")
+    epochs: int = Field(30, ge=1)
+    # Distributions are compared within a batch: small ones differ by chance.
+    batch_size: int = Field(512, ge=8)
+    learning_rate: float = Field(1e-3, gt=0)
+    # Weights beside that of the reconstruction, which is 1.
+    mmd: float = Field(1.0, ge=0)
+    mean: float = Field(1.0, ge=0)
+    coral: float = Field(0.1, ge=0)
+    drawing: float = Field(0.1, ge=0)
+    consistency: float = Field(0.1, ge=0)
+    # Observed residuals that each synthetic star is dressed with, and passes over all.
+    dressings: int = Field(3, ge=1)
+    label_epochs: int = Field(20, ge=1)
+
+
 class StellarConfig(RunConfig):
     """All settings of a stellar run."""
 
@@ -109,6 +134,7 @@ class StellarConfig(RunConfig):
     scores: Scores = Scores()
     report: Report = Report()
     simulation: Simulation = Simulation()
+    finetune: Finetune = Finetune()
     train: TrainConfig = TrainConfig(epochs=100)
 
 

@@ -86,9 +86,10 @@ def features(
     level: ResidualLevel,
     source: Source,
     *,
-    direct: bool,
+    direct: bool = False,
+    labelled: bool = True,
 ) -> Features:
-    """The features of all rows of a source."""
+    """The features of all rows of a source; of rows without labels, labels of NaN."""
     coefficients, levels, normalised, labels = [], [], [], []
     for spectra, sample in blocks(stem, source):
         found = components(spectra["normalised"])
@@ -96,7 +97,8 @@ def features(
         seen = [spectra["normalised"], projected, spectra["good"]]
         coefficients.append(np.asarray(found))
         levels.append(np.asarray(level(seen)))
-        labels.append(read_labels(sample))
+        none = np.full((len(sample), len(LABELS)), np.nan, "float32")
+        labels.append(read_labels(sample) if labelled else none)
         if direct:
             normalised.append(spectra["normalised"])
     return Features(

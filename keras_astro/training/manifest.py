@@ -26,8 +26,19 @@ def build_manifest(
     model_file: Path,
     config_digest: str,
     axes: Mapping[str, np.ndarray],
+    parent: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Signatures with shapes, units and descriptions, grids, calibration, hashes."""
+    """Signatures with shapes, units and descriptions, grids, calibration, hashes.
+
+    Args:
+        task: The science case.
+        model: The full model.
+        name: Of the run.
+        model_file: Whose hash is recorded.
+        config_digest: Hash of the settings.
+        axes: Coordinates that all rows share, by name, e.g. `wavelength`.
+        parent: Of a fine-tuned model, the run that it was before and what was done.
+    """
     signatures = {}
     for signature, endpoint in task.endpoints(model).items():
         signatures[signature] = {
@@ -49,6 +60,7 @@ def build_manifest(
         "parameters": int(sum(np.prod(w.shape) for w in model.weights)),
         "quantization": "none",
         "metrics": {},
+        **({"parent": dict(parent)} if parent else {}),
     }
 
 

@@ -70,7 +70,12 @@ def train(
 
 
 def finish(
-    task: Task, model: keras.Model, run: Run, *, axes: Mapping[str, np.ndarray]
+    task: Task,
+    model: keras.Model,
+    run: Run,
+    *,
+    axes: Mapping[str, np.ndarray],
+    parent: Mapping | None = None,
 ) -> None:
     """Saves the full model and its manifest; the model goes last and marks the end."""
     staged = run.path / "finished.keras"
@@ -82,6 +87,7 @@ def finish(
         model_file=staged,
         config_digest=run.config.digest(),
         axes=axes,
+        parent=parent,
     )
     write_manifest(run.path, manifest)
     staged.replace(run.path / "model.keras")

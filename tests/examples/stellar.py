@@ -1,7 +1,9 @@
 """Examples of the layers and losses of the stellar case."""
 
-from harness import LOSS, Example
+import keras
+from harness import LOSS, TRAINING_ONLY, Example
 
+from keras_astro.layers.adapting import PARTS, AdaptingAutoencoder
 from keras_astro.layers.domain import (
     LabelExtent,
     LatentDistance,
@@ -23,7 +25,25 @@ def positive(shape, rng):
     return rng.uniform(0.1, 2.0, shape)
 
 
+def adapting(shapes):
+    features, latents = shapes["observed"][0], shapes["code"][0]
+
+    def network(n, m):
+        inputs = keras.Input((n,))
+        return keras.Model(inputs, keras.layers.Dense(m, "tanh")(inputs))
+
+    return AdaptingAutoencoder(
+        network(features, latents), network(latents, features), dict.fromkeys(PARTS, 1)
+    )
+
+
 EXAMPLES = {
+    "AdaptingAutoencoder": Example(
+        adapting,
+        {"code": (2,), "observed": (5,), "synthetic": (5,)},
+        ({"code": (1,), "observed": (3,), "synthetic": (3,)},),
+        exempt=TRAINING_ONLY,
+    ),
     "FillBadPixels": Example(
         lambda _: FillBadPixels(5),
         THREE,

@@ -2,16 +2,22 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from keras_astro.data.sample import MemorySource, Sample
+from keras_astro.cli.main import cli
+from keras_astro.data.readers import open_many
+from keras_astro.data.sample import MemorySource, Sample, WithoutTargets
 from keras_astro.data.star_schema import STELLAR
-from keras_astro.errors import DataError
+from keras_astro.data.store import write_store
+from keras_astro.errors import DataError, UsageError
+from keras_astro.inference.manifest import read_manifest
 from keras_astro.tasks.catalog import get_task, load_config
 from keras_astro.tasks.stellar import simulation
 from keras_astro.tasks.stellar_config import Simulation
-from keras_astro.tasks.stellar_features import LABELS, model_inputs
+from keras_astro.tasks.stellar_features import LABELS, model_inputs, read_labels
 from keras_astro.training.fit import fit_stage
-from keras_astro.training.train import make_parts, make_split
+from keras_astro.training.run import Run
+from keras_astro.training.train import make_parts, make_split, train
 
 TINY = [
     "train.epochs=1",
@@ -124,3 +130,71 @@ def test_single_switches_go_over_those_of_the_gap():
     found = simulation(Simulation(gap="observed", fringes=0.0, pixels=500)).gap
     assert (found.fringes, found.tellurics) == (0.0, 0.1)
     assert simulation(Simulation(preset="m-dwarf-grid")).rows_per_atmosphere == 13
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory):
+    """A tiny run, fine-tuned by the command on shifted spectra of its own kind."""
+    folder = tmp_path_factory.mktemp("moved")
+    task = get_task("stellar")
+    for name, gap, rows in (("syn", "clean", 320), ("obs", "observed", 160)):
+        drawn = task.simulate(config(f"simulation.gap={gap}"), rows, seed=len(name))
+        write_store(folder / f"{name}.h5", drawn, generator="t", config={}, seed=1)
+    settings = config("train.epochs=2", f'data.paths=["{folder / "syn.h5"}"]')
+    run = Run.create(folder / "run", settings)
+    train(task, open_many(settings.data.paths, STELLAR), run)
+    few = open_many([folder / "obs.h5"], STELLAR).read(0, 5)
+    write_store(folder / "few.h5", [few], generator="t", config={}, seed=1)
+    words = ["finetune", str(run.path), "--data", str(folder / "obs.h5"), "--json"]
+    words += ["--labels", str(folder / "few.h5"), "-o", str(folder / "new")]
+    words += ["--set", "finetune.epochs=2", "--set", "finetune.label_epochs=1"]
+    found = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return run, Run.open(folder / "new"), folder
+
+
+def test_a_moved_run_names_its_parent(moved):
+    run, new, _ = moved
+    ours, theirs = (read_manifest(r.path) for r in (new, run))
+    assert ours["parent"]["model_sha256"] == theirs["model_sha256"]
+    assert new.config.finetune.parent_sha256 == theirs["model_sha256"]
+    assert ours["parent"]["observed_rows"] == 160
+    assert ours["parent"]["labelled_rows"] == 5
+    assert 0.5 <= ours["parent"]["domain_auc_before"] <= 1
+
+
+def test_only_named_layers_move(moved):
+    run, new, _ = moved
+    before, after = run.load_model(), new.load_model()
+    moves = {}
+    for part in ("encoder", "decoder"):
+        for a, b in zip(
+            before.get_layer(part).weights, after.get_layer(part).weights, strict=True
+        ):
+            moves[a.path.split("/")[0]] = float(np.abs(a.numpy() - b.numpy()).max())
+    moved_names = {name for name, step in moves.items() if step > 0}
+    assert moved_names == {"encoder_0", "decoder_1", "features"}
+
+
+def test_observed_labels_are_out_of_sight(moved):
+    _, _, folder = moved
+    hidden = WithoutTargets(open_many([folder / "obs.h5"], STELLAR))
+    assert not hidden.read(0, 3).targets
+    with pytest.raises(DataError, match="no labels"):
+        read_labels(hidden.read(0, 3))
+
+
+def test_other_grids_and_cases_are_refused(moved, lens_run):
+    run, _, folder = moved
+    other = folder / "wide.npz"
+    wave = np.linspace(8800, 8835, 200)
+    np.savez(other, flux=np.ones((60, 200)), wavelength_angstrom=wave)
+    call = CliRunner().invoke
+    words = ["finetune", str(run.path), "--data", str(other), "-o", str(folder / "x")]
+    error = call(cli, words).exception
+    assert isinstance(error, DataError)
+    assert "240 wavelengths" in str(error)
+    words = ["finetune", str(lens_run.run.path), "--data", str(other)]
+    error = call(cli, words).exception
+    assert isinstance(error, UsageError)
+    assert "cannot be fine-tuned" in str(error)

@@ -1,0 +1,274 @@
+"""Moving a stellar model to observed spectra without labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import keras
+import numpy as np
+
+from keras_astro.data.sample import Sample, Source, Subset
+from keras_astro.data.splits import split_by_group
+from keras_astro.errors import ConfigError, DataError
+from keras_astro.layers.adapting import PARTS, AdaptingAutoencoder
+from keras_astro.layers.conformal import fit_reference
+from keras_astro.metrics.domains import domain_auc
+from keras_astro.models import stellar as models
+from keras_astro.models.transfer import (
+    freeze,
+    pretraining,
+    record_pretraining,
+    unfreeze,
+)
+from keras_astro.tasks.base import Adaptation, Parts, Stage
+from keras_astro.tasks.few_shot import fit_correction
+from keras_astro.tasks.stellar import Prepared, StellarTask, regressor_features
+from keras_astro.tasks.stellar_config import StellarConfig
+from keras_astro.tasks.stellar_features import (
+    BLOCK,
+    LABELS,
+    Features,
+    features,
+    label_units,
+    model_inputs,
+    read_labels,
+)
+
+# Observed rows held back: they choose nothing and set the domain flag.
+FRACTIONS = {"train": 0.7, "validation": 0.15, "calibration": 0.15}
+# Codes kept to be drawn.
+SHOWN = 500
+
+
+class StellarAdaptation(Adaptation):
+    """See `Adaptation`.
+
+    The autoencoder is fine-tuned on observed coefficients (`AdaptingAutoencoder`). Its
+    decoder then draws each synthetic star as the instrument would show it, observed
+    residuals are added, and the regressors learn the known labels from the codes of
+    these. Calibration follows the same path, with residuals of other observed rows.
+
+    Args:
+        task: The stellar task.
+        config: Settings of the new run.
+        model: Full model of the parent.
+        parts: The parent's rows.
+        observed: Observed rows.
+        labelled: A handful of observed rows with labels, or None.
+
+    Raises:
+        ConfigError: If the regressors have no latents.
+        DataError: If the observed spectra have another grid.
+    """
+
+    def __init__(
+        self,
+        task: StellarTask,
+        config: StellarConfig,
+        model: keras.Model,
+        parts: Parts,
+        observed: Source,
+        labelled: Sample | None,
+    ):
+        if config.model.regressor == "direct_cnn":
+            raise ConfigError(
+                "model.regressor = direct_cnn: has no latents to fine-tune",
+                hint="Train with model.regressor=dense or cnn first.",
+            )
+        self.task, self.config, self.labelled = task, config, labelled
+        self.stem = model.get_layer("stem")
+        self.components = model.get_layer("components")
+        self.level = model.get_layer("level")
+        self._check_grid(parts.train, observed)
+        self.observed = _divided(observed, config.seed)
+        self.level.set_range(0.0, 1e6)
+        known = {"train", "validation", "calibration"}
+        self.synthetic = {n: self._features(getattr(parts, n), True) for n in known}
+        self.seen = {n: self._features(self.observed[n], False) for n in known}
+        self.encoder, self.decoder = (
+            self._recorded(model.get_layer(name), len(parts.train))
+            for name in ("encoder", "decoder")
+        )
+        self.codes = {
+            n: _run(self.encoder, f.coefficients) for n, f in self.synthetic.items()
+        }
+        self.before = _run(self.encoder, self.seen["validation"].coefficients)
+        self.facts: dict[str, object] = {"observed_rows": len(observed)}
+
+    def stages(self) -> Iterator[Stage]:
+        """The autoencoder on both domains, then the regressors on dressed stars."""
+        yield self._autoencoder_stage()
+        levels = self.seen["train"].level
+        self.level.set_range(levels.min(), levels.max())
+        repeat = self.config.finetune.dressings
+        self.prepared = Prepared(
+            self.stem,
+            self.components,
+            self.level,
+            self._dressed("train", repeat),
+            self._dressed("validation", 1),
+        )
+        stage = self.task.label_stage(self.config, self.prepared, self.encoder)
+        yield dataclasses.replace(stage, epochs=self.config.finetune.label_epochs)
+
+    def assemble(self, fitted: Mapping[str, keras.Model]) -> keras.Model:
+        """Joins the pieces, calibrates them, and corrects them by labelled stars."""
+        regressor = fitted["labels"]
+        model = self.task.join(
+            self.config,
+            self.prepared,
+            self.encoder,
+            self.decoder,
+            regressor,
+            calibration_rows=len(self.observed["calibration"]),
+        )
+        probe = keras.Model(
+            model.input, {n: model.output[n] for n in (*models.DOMAIN, "score")}
+        )
+        found = _outputs(probe, self.observed["validation"])
+        domain = [found[name] for name in models.DOMAIN]
+        energies = list(models.DOMAIN.values())
+        model.get_layer("combined_score").set_reference(
+            *fit_reference(domain, energies)
+        )
+        found = _outputs(probe, self.observed["calibration"])
+        model.get_layer("conformal").set_calibration(found["score"])
+        dressed = self._dressed("calibration", 1)
+        raw = regressor.predict(
+            regressor_features(self.config, self.encoder, dressed), verbose=0
+        )
+        mean, sd = (np.asarray(x) for x in model.get_layer("mixture")(raw))
+        model.get_layer("bounds").calibrate(dressed.labels, mean, sd)
+        self._correct(model)
+        return model
+
+    def summary(self) -> tuple[dict, dict[str, np.ndarray]]:
+        """Rows, AUC of a classifier of domains before and after, corrections; codes."""
+        after = _run(self.encoder, self.seen["validation"].coefficients)
+        drawn = _run(self.encoder, self.prepared.validation.coefficients)
+        codes = {
+            "synthetic_before": self.codes["validation"][:SHOWN],
+            "observed_before": self.before[:SHOWN],
+            "synthetic_after": drawn[:SHOWN],
+            "observed_after": after[:SHOWN],
+        }
+        facts = self.facts | {
+            f"domain_auc_{when}": domain_auc(
+                codes[f"synthetic_{when}"], codes[f"observed_{when}"]
+            )
+            for when in ("before", "after")
+        }
+        return facts, codes
+
+    def _check_grid(self, synthetic: Source, observed: Source) -> None:
+        ours, theirs = (s.read(0, 1) for s in (synthetic, observed))
+        waves = [s.axes.get("wavelength_angstrom") for s in (ours, theirs)]
+        widths = [s.inputs["flux"].shape[1] for s in (ours, theirs)]
+        same = widths[0] == widths[1] and (
+            any(w is None for w in waves) or np.allclose(*waves, rtol=1e-7)
+        )
+        if not same:
+            raise DataError(
+                f"{observed.name}: expected the {widths[0]} wavelengths of the run's "
+                f"training data, found {widths[1]} or other ones",
+                hint="Resample them first: keras_astro.preprocessing.spectra.resample.",
+            )
+
+    def _features(self, source: Source, labelled: bool) -> Features:
+        return features(
+            self.stem, self.components, self.level, source, labelled=labelled
+        )
+
+    def _recorded(self, model: keras.Model, rows: int) -> keras.Model:
+        if pretraining(model) is not None:
+            return model
+        return record_pretraining(
+            model,
+            task=self.task.name,
+            data=self.config.finetune.parent_sha256,
+            rows=rows,
+            epochs=self.config.train.epochs,
+        )
+
+    def _autoencoder_stage(self) -> Stage:
+        settings = self.config.finetune
+        weights = {name: getattr(settings, name, 1.0) for name in PARTS}
+        layer = AdaptingAutoencoder(self.encoder, self.decoder, weights, name="moved")
+        rows = {part: self._pairs(part) for part in ("train", "validation")}
+        inputs = {k: keras.Input(v.shape[1:], name=k) for k, v in rows["train"].items()}
+        model = keras.Model(inputs, layer(inputs), name="adaptation")
+        layer.set_reference(self.codes["train"])
+        freeze(model, "*")
+        unfreeze(model, *settings.layers)
+        return Stage(
+            name="adaptation",
+            model=model,
+            inputs=rows["train"],
+            targets=None,
+            validation=(rows["validation"], None),
+            loss=None,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            jit=True,
+        )
+
+    def _pairs(self, part: str) -> dict[str, np.ndarray]:
+        """Observed and synthetic rows side by side, at random, all of both at least."""
+        rng = np.random.default_rng([self.config.seed, 3])
+        observed, synthetic = self.seen[part], self.synthetic[part]
+        sizes = len(observed.level), len(synthetic.level)
+        first, second = (np.resize(rng.permutation(n), max(sizes)) for n in sizes)
+        return {
+            "observed": observed.coefficients[first],
+            "synthetic": synthetic.coefficients[second],
+            "code": self.codes[part][second],
+        }
+
+    def _dressed(self, part: str, repeat: int) -> Features:
+        """Synthetic stars as the decoder draws them, with observed residuals."""
+        rng = np.random.default_rng([self.config.seed, 4])
+        seen = self.seen[part]
+        code = _run(self.encoder, seen.coefficients)
+        left = seen.coefficients - _run(self.decoder, code)
+        drawn = np.tile(_run(self.decoder, self.codes[part]), (repeat, 1))
+        row = rng.integers(len(left), size=len(drawn))
+        labels = np.tile(self.synthetic[part].labels, (repeat, 1))
+        return Features(drawn + left[row], seen.level[row], None, labels)
+
+    def _correct(self, model: keras.Model) -> None:
+        if self.labelled is None:
+            return
+        truth = read_labels(self.labelled)
+        if len(truth) < 2:
+            raise DataError(
+                f"{self.labelled.name}: expected two or more labelled stars, found 1"
+            )
+        probe = keras.Model(model.input, {n: model.output[n] for n in LABELS})
+        found = probe.predict(model_inputs(self.labelled), verbose=0)
+        offset, unit = label_units(self.prepared.train.labels)
+        self.facts["labelled_rows"] = len(truth)
+        for i, name in enumerate(LABELS):
+            made = fit_correction(
+                truth[:, i], found[name], center=float(offset[i]), unit=float(unit[i])
+            )
+            self.facts[f"correction_{name}"] = dataclasses.asdict(made)
+            offset[i] += made.offset
+            unit[i] *= 1 + made.slope
+        model.get_layer("mixture").set_units(offset, unit)
+
+
+def _divided(observed: Source, seed: int) -> dict[str, Source]:
+    facts = observed.facts()
+    split = split_by_group(facts["group"], FRACTIONS, seed=seed, ids=facts["id"])
+    return {name: Subset(observed, rows) for name, rows in split.indices.items()}
+
+
+def _run(model: keras.Model, rows: np.ndarray) -> np.ndarray:
+    return model.predict(rows, batch_size=BLOCK, verbose=0)
+
+
+def _outputs(model: keras.Model, source: Source) -> dict[str, np.ndarray]:
+    found = [model.predict_on_batch(model_inputs(s)) for s in source.blocks(BLOCK)]
+    return {k: np.concatenate([np.asarray(f[k]) for f in found]) for k in found[0]}

@@ -1,0 +1,97 @@
+"""A new run from a finished one: the same model, moved to observed rows."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+
+from keras_astro.data.sample import Sample, Source, WithoutTargets
+from keras_astro.errors import DataError
+from keras_astro.tasks.base import Task
+from keras_astro.training.checkpoint import Checkpoints
+from keras_astro.training.files import write_json
+from keras_astro.training.fit import Progress, fit_stage, write_history
+from keras_astro.training.run import Run
+from keras_astro.training.strategy import choose_strategy
+from keras_astro.training.train import finish, load_or_make_split, make_parts
+
+MINIMUM_OBSERVED = 40
+
+
+def finetune(
+    task: Task,
+    parent: Run,
+    run: Run,
+    *,
+    source: Source,
+    observed: Source,
+    labelled: Sample | None = None,
+    progress: Progress | None = None,
+) -> keras.Model:
+    """Moves a finished run to observed rows, without their labels.
+
+    Args:
+        task: The science case of both runs.
+        parent: A finished run; it is not changed.
+        run: The new run folder with its configuration.
+        source: All rows of the parent run.
+        observed: Rows to adapt to; whatever labels they have are not looked at.
+        labelled: A handful of observed rows whose labels are to be used.
+        progress: Called at each epoch's end.
+
+    Returns:
+        The full model, also saved as `model.keras`; its manifest names the parent.
+
+    Raises:
+        UsageError: If the case has no fine-tuning.
+        DataError: If there are too few observed rows, or the parent's data changed.
+    """
+    if len(observed) < MINIMUM_OBSERVED:
+        raise DataError(
+            f"{observed.name}: expected at least {MINIMUM_OBSERVED} observed rows, "
+            f"found {len(observed)}"
+        )
+    config = run.config
+    keras.utils.set_random_seed(config.seed)
+    if run.finished:
+        return run.load_model()
+    parent.split.save(run.path / "split.json")
+    parts = make_parts(source, load_or_make_split(source, run, config))
+    with choose_strategy(config.train.strategy).scope():
+        adaptation = task.adaptation(
+            config, parent.load_model(), parts, WithoutTargets(observed), labelled
+        )
+        models, histories = {}, {}
+        for stage in adaptation.stages():
+            histories[stage.name] = fit_stage(
+                stage,
+                config.train,
+                seed=config.seed,
+                checkpoints=Checkpoints(run.path / "checkpoints", stage.name),
+                progress=progress,
+            )
+            models[stage.name] = stage.model
+        write_history(run.path / "history.csv", histories)
+        model = adaptation.assemble(models)
+    facts, codes = adaptation.summary()
+    np.savez_compressed(run.path / "domains.npz", **codes)
+    write_json(run.path / "adaptation.json", facts)
+    axes = parts.train.read(0, 1).axes
+    finish(task, model, run, axes=axes, parent=identity(parent) | facts)
+    return model
+
+
+def identity(run: Run) -> dict[str, str]:
+    """Name and hashes by which a run is known.
+
+    Raises:
+        ArtefactError: If the run has not ended.
+    """
+    manifest = json.loads((run.path / "manifest.json").read_text())
+    return {
+        "name": manifest["name"],
+        "model_sha256": manifest["model_sha256"],
+        "run_sha256": manifest["run_sha256"],
+    }
