@@ -11,7 +11,7 @@ import numpy as np
 from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import DataError
-from keras_astro.losses.box_mixture import BoxMixtureLoss
+from keras_astro.losses.box_mixture import BoxMeanError, BoxMixtureLoss
 from keras_astro.models import galaxy_regressor
 from keras_astro.preprocessing.symmetries import KINDS, transform
 from keras_astro.simulate.galaxies import iter_simulate
@@ -95,6 +95,7 @@ class GalaxiesTask(Task):
     def stages(self, config: GalaxiesConfig, prepared: Prepared) -> list[Stage]:
         """One stage: the network."""
         low, high = limits()
+        components = config.model.components
         return [
             Stage(
                 name=STAGE,
@@ -105,9 +106,13 @@ class GalaxiesTask(Task):
                 loss=BoxMixtureLoss(
                     low,
                     high,
-                    components=config.model.components,
+                    components=components,
                     square_weight=config.objective.square_weight,
                 ),
+                metrics=[
+                    BoxMeanError(i, low, high, components, name=f"rmse_{name}")
+                    for i, name in enumerate(PARAMETERS)
+                ],
                 epochs=config.train.epochs,
                 batch_size=config.train.batch_size,
                 learning_rate=config.train.learning_rate,
