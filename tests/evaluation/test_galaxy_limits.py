@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from keras_astro.errors import DataError
+from keras_astro.evaluation.galaxy_chains import shrink_factor, walk
 from keras_astro.evaluation.galaxy_fits import (
     chi_square,
     fit_by_quasi_newton,
     fit_galaxies,
 )
-from keras_astro.evaluation.galaxy_chains import shrink_factor, walk
 from keras_astro.evaluation.galaxy_floor import exact_posterior
 from keras_astro.evaluation.galaxy_limits import cramer_rao
 from keras_astro.evaluation.galaxy_target import GalaxyTarget, log_prior
@@ -104,7 +104,7 @@ def target(renderer, galaxies):
 
 def test_exact_posteriors_do_not_depend_on_the_proposal(target):
     density, bound = target
-    # Narrower than the posterior, whose middle is off the truth by the noise, and wider.
+    # Narrower and wider than the posterior, whose middle is off by the noise.
     found = [
         exact_posterior(
             density,
