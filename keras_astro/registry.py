@@ -45,6 +45,7 @@ MODULES = (
     "keras_astro.layers.physics",
     "keras_astro.layers.shift",
     "keras_astro.layers.voigt",
+    "keras_astro.models.rendered",
     "keras_astro.losses.spectrum",
     "keras_astro.losses.predictive",
     "keras_astro.training.layerwise",

@@ -34,8 +34,9 @@ def held_to(check):
     return [name for name, example in SHARED.items() if harness.applies(example, check)]
 
 
-# An optimiser has no input: tests/training compares it with the one of Keras.
-CALLED = [n for n, c in CLASSES.items() if not issubclass(c, keras.Optimizer)]
+# Neither an optimiser nor a metric is called on inputs: their tests are their own.
+ALONE = (keras.Optimizer, keras.Metric)
+CALLED = [n for n, c in CLASSES.items() if not issubclass(c, ALONE)]
 
 
 @pytest.mark.parametrize("name", CALLED)

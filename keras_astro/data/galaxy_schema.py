@@ -22,6 +22,11 @@ GALAXIES = Schema(
             aliases=("psf_fwhm", "fwhm"),
         ),
         Field(
+            "psf_image",
+            ("y", "x", "band"),
+            description="Image of the point-spread function, star at the centre",
+        ),
+        Field(
             "noise_sigma",
             units="electron",
             description="Standard deviation of the sky in a pixel",

@@ -1,8 +1,10 @@
 """The least error there is: means of the exact posterior, by importance sampling.
 
-Samples come from a network's posterior, widened, and are weighted by likelihood times
-prior over that density: whatever the network is, the weighted mean converges to that of
-the exact posterior, and the effective number of samples tells how far it has come.
+Samples come from a network's posterior with heavier tails, and are weighted by
+likelihood times prior over that density. The weighted samples then shape the next
+proposal, which fits the posterior better. Whatever the network is, the weighted mean
+converges to that of the exact posterior, and the effective number of samples tells how
+far it has come.
 """
 
 from __future__ import annotations
@@ -10,14 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
 from keras_astro.errors import DataError
+from keras_astro.evaluation.galaxy_target import GalaxyTarget
 from keras_astro.metrics.box_posterior import BoxPosterior
-from keras_astro.simulate.galaxy_config import GalaxySimulation
-from keras_astro.simulate.galaxy_renderer import GalaxyRenderer
+from keras_astro.metrics.student_mixture import StudentMixture
 
-# Scales of the proposal over those of the network: wider tails bound the weights.
-WIDENING = (1.0, 1.5)
+# Samples of each proposal after the first, relative to the samples of a row.
+ROUNDS = (0.2, 0.2, 0.2, 0.4)
+# With fewer effective samples than that, weights are levelled before a fit to them.
+LEAST_EFFECTIVE = 50.0
 
 
 @dataclass
@@ -28,130 +33,90 @@ class Floor:
         mean: Posterior means, `(row, 5)`.
         sd: Posterior standard deviations, `(row, 5)`.
         effective: Effective number of samples, `(row,)`.
+        samples: Equally weighted samples in u, `(row, sample, 5)`, with repetitions.
     """
 
     mean: np.ndarray
     sd: np.ndarray
     effective: np.ndarray
+    samples: np.ndarray
 
 
 def exact_posterior(
-    renderer: GalaxyRenderer,
-    recipe: GalaxySimulation,
+    target: GalaxyTarget,
     proposal: BoxPosterior,
-    images: np.ndarray,
-    fwhm: np.ndarray,
-    sigma: np.ndarray,
     *,
-    acceptance,
     samples: int,
+    kept: int = 64,
     seed: int = 0,
 ) -> Floor:
     """Means and standard deviations under the recipe's own prior.
 
     Args:
-        renderer: Grid of pixels.
-        recipe: The prior, with its cut in signal to noise.
+        target: The posterior densities.
         proposal: Posteriors of a network on the same rows.
-        images: `(row, y, x)`.
-        fwhm: FWHM of the PSF in arcsec, `(row,)`.
-        sigma: Noise of the sky, `(row,)`.
-        acceptance: Function from Sersic indices to the fraction of draws kept.
         samples: Samples a row.
+        kept: Samples a row that are returned.
         seed: Of the samples.
 
     Raises:
         DataError: If no sample of a row is within the prior.
 
     Reference:
-        Dax et al. 2023, Phys. Rev. Lett. 130, 171403.
+        Cornuet et al. 2012, Scand. J. Stat. 39, 798 (adaptive multiple importance
+        sampling); Dax et al. 2023, Phys. Rev. Lett. 130, 171403 (a network as the
+        proposal).
     """
-    wide = [
-        BoxPosterior(
-            proposal.weight,
-            proposal.location,
-            proposal.scale * factor,
-            proposal.low,
-            proposal.high,
+    found = []
+    for row in range(len(target)):
+        rng = np.random.default_rng([seed, row])
+        first = StudentMixture(
+            proposal.weight[row].astype("float64"),
+            proposal.location[row].astype("float64"),
+            proposal.scale[row].astype("float64"),
         )
-        for factor in WIDENING
-    ]
-    share = samples // len(wide)
-    drawn = np.concatenate(
-        [p.draw(share, seed=seed + i) for i, p in enumerate(wide)], axis=1
-    )
-    found = [
-        _weigh(
-            renderer,
-            recipe,
-            [_row(p, i) for p in wide],
-            drawn[i],
-            (images[i], fwhm[i], sigma[i]),
-            acceptance,
-            number=i,
-        )
-        for i in range(len(images))
-    ]
+        u, weight = _adapt(target, row, first, samples, rng)
+        values = target.parameters(u)
+        mean = weight @ values
+        sd = np.sqrt(weight @ (values - mean) ** 2)
+        again = u[rng.choice(len(u), kept, p=weight)]
+        found.append((mean, sd, 1.0 / np.sum(weight**2), again))
     return Floor(*(np.array(values) for values in zip(*found, strict=True)))
 
 
-def _weigh(renderer, recipe, proposals, drawn, data, acceptance, *, number):
-    image, fwhm, sigma = data
-    model = renderer.images(drawn, np.full(len(drawn), fwhm))
-    variance = sigma**2 + np.maximum(model, 0.0)
-    square = (image - model) ** 2 / variance + np.log(variance / sigma**2)
-    log_weight = -0.5 * square.sum(axis=(1, 2), dtype="float64")
-    log_weight += log_prior(recipe, drawn, model, sigma, acceptance)
-    density = [_repeated(p, len(drawn)).log_density(drawn) for p in proposals]
-    log_weight -= np.logaddexp.reduce(density, axis=0)
-    if not np.isfinite(log_weight.max()):
-        raise DataError(
-            f"row {number}: expected samples within the prior, found none of "
-            f"{len(drawn)}",
-            hint="Use the recipe by which the images were simulated.",
+def _adapt(target, row, mixture, samples, rng):
+    """Samples of all proposals, weighted by the density of all together."""
+    u, density, mixtures, counts = np.empty((0, mixture.location.shape[1])), [], [], []
+    for fraction in ROUNDS:
+        count = max(int(fraction * samples), 8)
+        drawn = mixture.draw(count, rng)
+        u = np.concatenate([u, drawn])
+        density.append(target.log_density(drawn, np.full(count, row)))
+        mixtures.append(mixture)
+        counts.append(count)
+        log_weight = np.concatenate(density) - logsumexp(
+            [m.log_density(u) for m in mixtures], axis=0, b=np.array(counts)[:, None]
         )
+        if not np.isfinite(log_weight.max()):
+            raise DataError(
+                f"row {row}: expected samples within the prior, found none of {len(u)}",
+                hint="Use the recipe by which the images were simulated.",
+            )
+        mixture = mixture.fitted(u, _levelled(log_weight))
+    return u, _normal(log_weight)
+
+
+def _levelled(log_weight: np.ndarray) -> np.ndarray:
+    """Weights to a power of at most one, so that enough samples are effective."""
+    power = 1.0
+    while power > 1e-3:
+        weight = _normal(power * log_weight)
+        if 1.0 / np.sum(weight**2) >= LEAST_EFFECTIVE:
+            return weight
+        power *= 0.7
+    return _normal(0.0 * np.where(np.isfinite(log_weight), log_weight, 0.0))
+
+
+def _normal(log_weight: np.ndarray) -> np.ndarray:
     weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    mean = weight @ drawn
-    sd = np.sqrt(weight @ (drawn - mean) ** 2)
-    return mean, sd, 1.0 / np.sum(weight**2)
-
-
-def log_prior(recipe, parameters, model, sigma, acceptance) -> np.ndarray:
-    """Log of the recipe's density of drawn galaxies, up to a constant, `(row,)`.
-
-    The length of the shear is uniform, so that its two components have a density of one
-    over the length. For each index the draws kept are a fraction of all, and the index
-    stays uniform: their density is larger by one over that fraction.
-    """
-    low, high = np.array(list(recipe.box.values())).T
-    length = np.hypot(parameters[:, 3], parameters[:, 4])
-    snr = np.sqrt(np.sum(model**2, axis=(1, 2))) / sigma
-    inside = np.all((parameters >= low) & (parameters <= high), axis=1)
-    inside &= (length >= recipe.shear[0]) & (length <= recipe.shear[1])
-    inside &= (snr >= recipe.snr[0]) & (snr <= recipe.snr[1])
-    kept = np.log(acceptance(parameters[:, 1]))
-    value = -np.log(np.maximum(length, 1e-6)) - kept
-    return np.where(inside, value, -np.inf)
-
-
-def _row(posterior: BoxPosterior, i: int) -> BoxPosterior:
-    rows = slice(i, i + 1)
-    return BoxPosterior(
-        posterior.weight[rows],
-        posterior.location[rows],
-        posterior.scale[rows],
-        posterior.low,
-        posterior.high,
-    )
-
-
-def _repeated(posterior: BoxPosterior, n: int) -> BoxPosterior:
-    return BoxPosterior(
-        *(
-            np.broadcast_to(a, (n, *a.shape[1:]))
-            for a in (posterior.weight, posterior.location, posterior.scale)
-        ),
-        posterior.low,
-        posterior.high,
-    )
+    return weight / weight.sum()

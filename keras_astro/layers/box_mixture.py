@@ -13,8 +13,10 @@ import math
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import ndtri
 
 from keras_astro.errors import ConfigError
+from keras_astro.layers.box_stretch import mixture_moments, stretched
 from keras_astro.registry import register
 
 # Truths at a side of the box would be infinitely far away.
@@ -149,13 +151,19 @@ class BoxMixture(keras.layers.Layer):
         self.components = components
         self.nodes = nodes
         self.seed = seed
+        self.stretch = self.add_weight(
+            shape=(len(self.low), 2),
+            initializer="zeros",
+            trainable=False,
+            name="stretch",
+        )
         half = np.random.default_rng(seed).normal(size=(nodes // 2, len(self.low)))
         # Pairs of opposite sign, of unit variance: the first two moments are exact.
         half = half @ np.linalg.inv(np.linalg.cholesky(half.T @ half / len(half))).T
         self.points = np.concatenate([half, -half]).astype("float32")
 
     def call(self, raw):
-        log_weight, mean, rows = unpack(raw, len(self.low), self.components)
+        log_weight, mean, rows = self._mixture(raw)
         weight, scale = ops.exp(log_weight), self._triangle(rows)
         centre = box_mean(log_weight, mean, rows)
         u = ops.expand_dims(mean, 2) + ops.matmul(
@@ -176,6 +184,31 @@ class BoxMixture(keras.layers.Layer):
             "location": mean,
             "scale": scale,
         }
+
+    def set_stretch(self, coefficients) -> None:
+        """Sets how widths are corrected, `(parameter, 2)`, see `box_stretch`."""
+        self.stretch.assign(coefficients)
+
+    def _mixture(self, raw):
+        log_weight, mean, rows = unpack(raw, len(self.low), self.components)
+        corrected = stretched(
+            ops.exp(log_weight), mean, rows, marginal_sd(rows), self.stretch
+        )
+        return log_weight, *corrected
+
+    def marginals(self, raw):
+        """Quantiles, their levels, means and sds in u, as `fit_stretch` wants them."""
+        log_weight, mean, rows = self._mixture(ops.convert_to_tensor(raw))
+        weight, sd = ops.exp(log_weight), marginal_sd(rows)
+        centre, whole = mixture_moments(weight, mean, sd)
+        found = quantiles(weight, mean, sd)
+        found, centre, whole = map(ops.convert_to_numpy, (found, centre, whole))
+        return found, np.array(QUANTILES), centre, whole
+
+    def probit(self, values) -> np.ndarray:
+        """Parameters `(row, parameter)` in u."""
+        p = np.subtract(values, self.low) / np.subtract(self.high, self.low)
+        return ndtri(np.clip(p, EDGE, 1 - EDGE))
 
     def _widened(self, values, more: tuple[int, ...]):
         """Times the widths of the box, along the last axis but those in `more`."""

@@ -1,4 +1,4 @@
-"""Loss of a posterior within a box: two proper scores, added."""
+"""Loss of a posterior within a box, two proper scores added, and its mean's error."""
 
 from __future__ import annotations
 
@@ -64,4 +64,51 @@ class BoxMixtureLoss(keras.losses.Loss):
             "high": self.high,
             "components": self.components,
             "square_weight": self.square_weight,
+        }
+
+
+@register()
+class BoxMeanError(keras.metrics.Metric):
+    """Root mean square error of one parameter's posterior mean, in its unit.
+
+    Args:
+        index: Number of the parameter.
+        low: Lower limits, one a parameter, in their units.
+        high: Upper limits.
+        components: Number of Gaussians.
+
+    Example:
+        >>> metric = BoxMeanError(0, [0.0], [2.0], components=1, name="rmse_size")
+        >>> metric.update_state(ops.full((1, 1), 0.5), ops.zeros((1, 3)))
+        >>> round(float(metric.result()), 3)
+        0.5
+    """
+
+    def __init__(self, index, low, high, components=3, **kwargs):
+        super().__init__(**kwargs)
+        self.index = index
+        self.low, self.high = [list(map(float, side)) for side in (low, high)]
+        self.components = components
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.rows = self.add_weight(name="rows", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        low, high = self.low[self.index], self.high[self.index]
+        found = box_mean(*unpack(y_pred, len(self.low), self.components))
+        p = (ops.cast(y_true, y_pred.dtype)[:, self.index] - low) / (high - low)
+        square = (found[:, self.index] - p) ** 2
+        weight = ops.ones_like(square) if sample_weight is None else sample_weight
+        self.total.assign_add(ops.sum(weight * square))
+        self.rows.assign_add(ops.sum(weight))
+
+    def result(self):
+        width = self.high[self.index] - self.low[self.index]
+        return width * ops.sqrt(self.total / ops.maximum(self.rows, 1.0))
+
+    def get_config(self):
+        return super().get_config() | {
+            "index": self.index,
+            "low": self.low,
+            "high": self.high,
+            "components": self.components,
         }

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from keras_astro.errors import ConfigError
 from keras_astro.layers.box_mixture import BoxMixture, raw_width
+from keras_astro.models.residual import residual_encoder
+from keras_astro.models.xception import xception_encoder
 from keras_astro.preprocessing.galaxies import (
     GaussianApertures,
     PointFold,
@@ -23,13 +26,36 @@ FWHM = (0.75, 0.25)
 LOG_NOISE = (5.6, 0.3)
 
 
-def galaxy_inputs(image_shape: Sequence[int]) -> dict[str, keras.KerasTensor]:
-    """The inputs of a galaxy model by name."""
+# Side of the middle of a PSF image that is looked at, in pixels.
+PSF_PIXELS = 24
+
+
+def galaxy_inputs(
+    image_shape: Sequence[int], *, psf: str = "fwhm"
+) -> dict[str, keras.KerasTensor]:
+    """The inputs of a galaxy model by name; `psf` is `fwhm` or `image`."""
+    image = tuple(image_shape)
+    star, shape = ("psf_image", image) if psf == "image" else ("psf_fwhm_arcsec", ())
     return {
-        "image": keras.Input(tuple(image_shape), name="image"),
-        "psf_fwhm_arcsec": keras.Input((), name="psf_fwhm_arcsec"),
+        "image": keras.Input(image, name="image"),
+        star: keras.Input(shape, name=star),
         "noise_sigma": keras.Input((), name="noise_sigma"),
     }
+
+
+def stretched_image(
+    inputs: dict[str, keras.KerasTensor],
+    *,
+    crop_pixels: int,
+    softening: float,
+    fold: bool,
+):
+    """The centre in electrons, and what a network looks at: folded and stretched."""
+    crop = CenterCrop(crop_pixels, name="center_crop")(inputs["image"])
+    x = SignalToNoise(name="signal_to_noise")([crop, inputs["noise_sigma"]])
+    if fold:
+        x = PointFold(FOLD_MARGIN, name="point_fold")(x)
+    return crop, AsinhStretch(softening, name="asinh_stretch")(x)
 
 
 def galaxy_network(
@@ -43,6 +69,9 @@ def galaxy_network(
     parameters: int,
     components: int,
     flux_unit: float,
+    network: str = "compact",
+    psf: str = "fwhm",
+    denoiser: keras.Model | None = None,
 ) -> keras.Model:
     """A compact convolutional network with the raw numbers of a mixture as output.
 
@@ -56,24 +85,30 @@ def galaxy_network(
         parameters: Number of parameters.
         components: Gaussians of the mixture.
         flux_unit: Typical flux.
+        network: `compact`, `resnet` or `xception`.
+        psf: Whether the PSF is given by its `fwhm` or as an `image`.
+        denoiser: Between the stretched image and the convolutions.
 
     Returns:
-        Inputs `image`, `psf_fwhm_arcsec`, `noise_sigma`; output
+        Inputs as in `galaxy_inputs`; output
         `(batch, raw_width(parameters, components))`.
+
+    Raises:
+        ConfigError: If there is no such network.
     """
-    inputs = galaxy_inputs(image_shape)
-    crop = CenterCrop(crop_pixels, name="center_crop")(inputs["image"])
-    x = SignalToNoise(name="signal_to_noise")([crop, inputs["noise_sigma"]])
-    if fold:
-        x = PointFold(FOLD_MARGIN, name="point_fold")(x)
-    x = AsinhStretch(softening, name="asinh_stretch")(x)
+    inputs = galaxy_inputs(image_shape, psf=psf)
+    crop, x = stretched_image(
+        inputs, crop_pixels=crop_pixels, softening=softening, fold=fold
+    )
+    if denoiser is not None:
+        x = denoiser(x)
     known = layers.Concatenate(name="known")(
         [
-            _standard(inputs["psf_fwhm_arcsec"], *FWHM, name="psf"),
+            _star(inputs),
             _standard(keras.ops.log(inputs["noise_sigma"]), *LOG_NOISE, name="noise"),
         ]
     )
-    x = conv_blocks(x, known, filters)
+    x = _trunk(x, known, filters, network)
     sums = GaussianApertures(APERTURES, flux_unit, name="apertures")(crop)
     x = layers.Concatenate(name="features")([layers.Flatten()(x), sums, known])
     x = layers.Dense(hidden, activation="swish", name="hidden")(x)
@@ -82,6 +117,31 @@ def galaxy_network(
     x = layers.Concatenate(name="with_known")([x, sums, known])
     raw = layers.Dense(raw_width(parameters, components), name="raw")(x)
     return keras.Model(inputs, raw, name="galaxy_network")
+
+
+def _trunk(x, known, filters: Sequence[int], network: str):
+    if network == "compact":
+        return conv_blocks(x, known, filters)
+    options = {"filters": filters}
+    if network == "resnet":
+        return residual_encoder(x.shape[1:], 2 * filters[-1], **options)(x)
+    if network == "xception":
+        return xception_encoder(x.shape[1:], 2 * filters[-1], middle=1, **options)(x)
+    raise ConfigError(
+        f"model.network = {network}: expected compact, resnet or xception"
+    )
+
+
+def _star(inputs):
+    """What is known of the PSF as a few numbers of order one."""
+    if "psf_fwhm_arcsec" in inputs:
+        return _standard(inputs["psf_fwhm_arcsec"], *FWHM, name="psf")
+    x = CenterCrop(PSF_PIXELS, name="psf_crop")(inputs["psf_image"])
+    x = layers.Flatten(name="psf_pixels")(x)
+    # Of unit sum over the middle, whatever the star's flux; then pixels of order one.
+    x = 10.0 * x / keras.ops.sum(x, axis=1, keepdims=True)
+    x = layers.Dense(16, activation="swish", name="psf_hidden")(x)
+    return layers.Dense(4, name="psf")(x)
 
 
 def conv_blocks(x, known, filters: Sequence[int]):

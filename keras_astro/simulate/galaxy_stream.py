@@ -26,6 +26,7 @@ class GalaxyStream:
     Args:
         recipes: What is drawn; the rows of a batch take turns.
         seed: Seed of everything drawn.
+        psf_images: Whether each row has an image of its PSF as well.
 
     Example:
         >>> stream = GalaxyStream([GalaxySimulation.preset("v3")], seed=1)
@@ -34,9 +35,16 @@ class GalaxyStream:
         ((4, 64, 64, 1), (4, 5))
     """
 
-    def __init__(self, recipes: Sequence[GalaxySimulation], *, seed: int):
+    def __init__(
+        self,
+        recipes: Sequence[GalaxySimulation],
+        *,
+        seed: int,
+        psf_images: bool = False,
+    ):
         self.recipes = list(recipes)
         self.seed = seed
+        self.psf_images = psf_images
         first = self.recipes[0]
         self.renderer = GalaxyRenderer(
             pixels=first.pixels, pixel_scale_arcsec=first.pixel_scale_arcsec
@@ -49,6 +57,11 @@ class GalaxyStream:
         Returns:
             Inputs by name, `(row, ...)`, and parameters `(row, 5)`.
         """
+        inputs, parameters, _ = self.batch(number, rows)
+        return inputs, parameters
+
+    def batch(self, number: int, rows: int):
+        """As a call, and the images without noise, `(row, y, x, 1)`."""
         sequence = np.random.SeedSequence(self.seed, spawn_key=(number,))
         rng = np.random.Generator(np.random.SFC64(sequence))
         parts = [
@@ -67,7 +80,14 @@ class GalaxyStream:
             "psf_fwhm_arcsec": fwhm,
             "noise_sigma": sigma,
         }
-        return inputs, parameters
+        if self.psf_images:
+            inputs["psf_image"] = self.stars(fwhm)
+        return inputs, parameters, clean[..., None]
+
+    def stars(self, fwhm: np.ndarray) -> np.ndarray:
+        """Images of the PSF, `(row, y, x, 1)`: of a galaxy too small to be seen."""
+        point = np.tile([1.0, 0.5, 1e-3, 0.0, 0.0], (len(fwhm), 1))
+        return self.renderer.images(point, fwhm)[..., None]
 
     def draw(self, recipe: GalaxySimulation, rows: int, rng: np.random.Generator):
         """Parameters `(row, 5)`, FWHM and noise levels of galaxies to be kept."""

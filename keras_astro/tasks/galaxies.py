@@ -10,9 +10,11 @@ import numpy as np
 
 from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.sample import Sample, Source
-from keras_astro.errors import DataError
-from keras_astro.losses.box_mixture import BoxMixtureLoss
-from keras_astro.models import galaxy_regressor
+from keras_astro.errors import ConfigError, DataError
+from keras_astro.layers.box_stretch import calibrate
+from keras_astro.losses.box_mixture import BoxMeanError, BoxMixtureLoss
+from keras_astro.models import denoiser, galaxy_regressor
+from keras_astro.models.rendered import RenderedResidual
 from keras_astro.preprocessing.symmetries import KINDS, transform
 from keras_astro.simulate.galaxies import iter_simulate
 from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
@@ -21,7 +23,10 @@ from keras_astro.tasks.base import Parts, Stage, Stream, Task
 from keras_astro.tasks.galaxies_config import GalaxiesConfig
 
 STAGE = "posterior"
+DENOISER = "denoiser"
 INPUTS = ("image", "psf_fwhm_arcsec", "noise_sigma")
+# Number of a batch that no training reaches.
+HELD_BACK = 2**31 - 1
 FLUX_UNIT = 1e5
 
 # Words for a parameter in descriptions.
@@ -60,11 +65,13 @@ class Prepared:
         stream: Batches of fresh or of stored galaxies.
         image_shape: `(y, x, band)`.
         validation: Inputs by name and parameters `(row, 5)`.
+        pairs: Batches of noisy inputs and images without noise, of fresh galaxies.
     """
 
     stream: Stream
     image_shape: tuple[int, ...]
     validation: tuple[dict[str, np.ndarray], np.ndarray]
+    pairs: Stream | None = None
 
 
 class GalaxiesTask(Task):
@@ -85,34 +92,60 @@ class GalaxiesTask(Task):
         """Sets up the stream; stored rows are only read where it is switched off."""
         validation = labelled(parts.validation)
         shape = validation[0]["image"].shape[1:]
-        settings = config.streaming
+        settings, pairs = config.streaming, None
         if settings.enabled:
-            stream = Stream(fresh(config, shape), settings.rows_per_epoch)
+            source = fresh(config, shape)
+            stream = Stream(source, settings.rows_per_epoch)
+            pairs = Stream(denoising_pairs(source, config), settings.rows_per_epoch)
+            if "psf_image" in wanted(config):
+                validation[0]["psf_image"] = source.stars(
+                    validation[0]["psf_fwhm_arcsec"]
+                )
         else:
+            refuse_stored(config)
             stream = stored(labelled(parts.train), seed=config.seed)
-        return Prepared(stream, shape, validation)
+        return Prepared(stream, shape, validation, pairs)
 
-    def stages(self, config: GalaxiesConfig, prepared: Prepared) -> list[Stage]:
-        """One stage: the network."""
-        low, high = limits()
-        return [
-            Stage(
-                name=STAGE,
-                model=build_network(config, prepared.image_shape),
-                inputs=prepared.stream,
+    def stages(self, config: GalaxiesConfig, prepared: Prepared) -> Iterator[Stage]:
+        """The denoiser, if one is wanted, which then stays as it is; the network."""
+        shape, components = prepared.image_shape, config.model.components
+        fit = {
+            "batch_size": config.train.batch_size,
+            "learning_rate": config.train.learning_rate,
+        }
+        cleaner = build_denoiser(config, shape)
+        if cleaner is not None:
+            yield Stage(
+                name=DENOISER,
+                model=denoising_model(config, shape, cleaner),
+                inputs=prepared.pairs,
                 targets=None,
-                validation=prepared.validation,
-                loss=BoxMixtureLoss(
-                    low,
-                    high,
-                    components=config.model.components,
-                    square_weight=config.objective.square_weight,
-                ),
-                epochs=config.train.epochs,
-                batch_size=config.train.batch_size,
-                learning_rate=config.train.learning_rate,
+                validation=prepared.pairs.make(HELD_BACK, 512),
+                loss="mse",
+                epochs=config.denoising.epochs,
+                **fit,
             )
-        ]
+            cleaner.trainable = False
+        low, high = limits()
+        yield Stage(
+            name=STAGE,
+            model=build_network(config, shape, cleaner),
+            inputs=prepared.stream,
+            targets=None,
+            validation=prepared.validation,
+            loss=BoxMixtureLoss(
+                low,
+                high,
+                components=components,
+                square_weight=config.objective.square_weight,
+            ),
+            metrics=[
+                BoxMeanError(i, low, high, components, name=f"rmse_{name}")
+                for i, name in enumerate(PARAMETERS)
+            ],
+            epochs=config.train.epochs,
+            **fit,
+        )
 
     def sketch(self, config: GalaxiesConfig) -> GalaxiesConfig:
         """The same settings: nothing is simulated before the first step."""
@@ -121,7 +154,8 @@ class GalaxiesTask(Task):
     def stage_rows(self, config: GalaxiesConfig, train_rows: int) -> dict[str, int]:
         """Rows of an epoch."""
         settings = config.streaming
-        return {STAGE: settings.rows_per_epoch if settings.enabled else train_rows}
+        rows = settings.rows_per_epoch if settings.enabled else train_rows
+        return {STAGE: rows, DENOISER: rows}
 
     def assemble(
         self,
@@ -130,11 +164,20 @@ class GalaxiesTask(Task):
         models: Mapping[str, keras.Model],
         parts: Parts,
     ) -> keras.Model:
-        """Puts moments and quantiles behind the network."""
+        """Puts moments and quantiles behind the network, with corrected widths."""
         low, high = limits()
-        return galaxy_regressor.galaxy_posterior(
-            models[STAGE], PARAMETERS, low, high, components=config.model.components
+        trained = models[STAGE]
+        # Without the renderer, which trains and is not needed for an answer.
+        network = keras.Model(trained.input, trained.get_layer("raw").output)
+        model = galaxy_regressor.galaxy_posterior(
+            network, PARAMETERS, low, high, components=config.model.components
         )
+        if config.streaming.enabled:
+            rows = untrained(config, prepared)
+        else:
+            rows = labelled(parts.calibration)
+        calibrate(network, model.get_layer("posterior"), *rows)
+        return model
 
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
@@ -170,10 +213,20 @@ def limits() -> tuple[list[float], list[float]]:
     return list(low), list(high)
 
 
-def build_network(config: GalaxiesConfig, image_shape: tuple[int, ...]) -> keras.Model:
+def wanted(config: GalaxiesConfig) -> tuple[str, ...]:
+    """Names of the network's inputs."""
+    star = {"fwhm": "psf_fwhm_arcsec", "image": "psf_image"}[config.preprocessing.psf]
+    return "image", star, "noise_sigma"
+
+
+def build_network(
+    config: GalaxiesConfig,
+    image_shape: tuple[int, ...],
+    cleaner: keras.Model | None = None,
+) -> keras.Model:
     """The trainable network of a configuration."""
     settings, model = config.preprocessing, config.model
-    return galaxy_regressor.galaxy_network(
+    network = galaxy_regressor.galaxy_network(
         image_shape,
         crop_pixels=settings.crop_pixels,
         softening=settings.asinh_softening,
@@ -183,7 +236,61 @@ def build_network(config: GalaxiesConfig, image_shape: tuple[int, ...]) -> keras
         parameters=len(PARAMETERS),
         components=model.components,
         flux_unit=FLUX_UNIT,
+        network=model.network,
+        psf=settings.psf,
+        denoiser=cleaner,
     )
+    weight = config.objective.reconstruction_weight
+    if not weight:
+        return network
+    given = network.input
+    layer = RenderedResidual(*limits(), model.components, weight, name="rendered")
+    pixels = [given[name] for name in INPUTS]
+    return keras.Model(given, layer([network.output, *pixels]), name="autoencoder")
+
+
+def build_denoiser(
+    config: GalaxiesConfig, image_shape: tuple[int, ...]
+) -> keras.Model | None:
+    """The network in front of the network, for images as that one sees them."""
+    settings = config.denoising
+    if settings.network == "none":
+        return None
+    shape = denoising_view(config, image_shape)[1].shape[1:]
+    make = {"edsr": denoiser.edsr, "rdn": denoiser.rdn}[settings.network]
+    return make(shape, filters=settings.filters, blocks=settings.blocks)
+
+
+def denoising_view(config: GalaxiesConfig, image_shape: tuple[int, ...]):
+    """Inputs of a denoiser's training, and the stretched image."""
+    settings = config.preprocessing
+    inputs = galaxy_regressor.galaxy_inputs(image_shape, psf=settings.psf)
+    _, x = galaxy_regressor.stretched_image(
+        inputs,
+        crop_pixels=settings.crop_pixels,
+        softening=settings.asinh_softening,
+        fold=settings.point_fold,
+    )
+    return inputs, x
+
+
+def denoising_model(config: GalaxiesConfig, image_shape, network) -> keras.Model:
+    """From raw inputs to the stretched image without noise."""
+    inputs, x = denoising_view(config, image_shape)
+    return keras.Model(inputs, network(x), name="denoising")
+
+
+def denoising_pairs(source: GalaxyStream, config: GalaxiesConfig):
+    """A function of a batch's number and size to noisy inputs and stretched truths."""
+    view = keras.Model(*denoising_view(config, (source.renderer.pixels,) * 2 + (1,)))
+
+    def make(number: int, rows: int):
+        inputs, _, clean = source.batch(number, rows)
+        given = {name: inputs[name] for name in wanted(config)}
+        target = view.predict_on_batch(dict(given, image=clean))
+        return given, target
+
+    return make
 
 
 def labelled(source: Source) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -217,7 +324,34 @@ def fresh(config: GalaxiesConfig, image_shape: tuple[int, ...]) -> GalaxyStream:
             f"expected images {expected} as the simulated ones, found {image_shape}",
             hint="Cut the images to that size, or use --set streaming.enabled=false.",
         )
-    return GalaxyStream(recipes, seed=config.seed)
+    images = config.preprocessing.psf == "image"
+    return GalaxyStream(recipes, seed=config.seed, psf_images=images)
+
+
+def refuse_stored(config: GalaxiesConfig) -> None:
+    """Refuses what needs more than stored rows have.
+
+    Raises:
+        ConfigError: If images without noise or of the PSF are needed.
+    """
+    for key, needed in (
+        ("denoising.network", config.denoising.network != "none"),
+        ("preprocessing.psf", config.preprocessing.psf == "image"),
+    ):
+        if needed:
+            raise ConfigError(
+                f"{key} needs images that only a stream of fresh galaxies has",
+                hint="Use --set streaming.enabled=true.",
+            )
+
+
+def untrained(
+    config: GalaxiesConfig, prepared: Prepared
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Calibration rows: batches of the stream beyond the last one that trains."""
+    train, settings = config.train, config.streaming
+    steps = -(-settings.rows_per_epoch // train.batch_size)
+    return prepared.stream.make(train.epochs * steps, settings.calibration_rows)
 
 
 def stored(rows: tuple[dict[str, np.ndarray], np.ndarray], *, seed: int) -> Stream:

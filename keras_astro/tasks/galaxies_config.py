@@ -20,11 +20,16 @@ class Preprocessing(Section):
     # Galaxies are centred and look the same upside down: half of the pixels, averaged
     # with the other half, say all.
     point_fold: bool = True
+    # A FWHM says all of a Moffat profile; other profiles need their image.
+    psf: Literal["fwhm", "image"] = "fwhm"
 
 
 class Model(Section):
     """The convolutional network and its posterior."""
 
+    # `compact` says least to the noise limit for its time; the other two are kept for
+    # comparison. Separable convolutions save operations that a CPU does not wait for.
+    network: Literal["compact", "resnet", "xception"] = "compact"
     # Channels of the blocks; each halves the resolution.
     filters: tuple[int, ...] = (32, 64, 96, 128)
     hidden: int = Field(192, ge=4)
@@ -37,6 +42,20 @@ class Objective(Section):
 
     # Weight of the squared error of the posterior mean, over the prior's variance.
     square_weight: float = Field(1.0, ge=0)
+    # Weight of the chi^2 per pixel of the image drawn anew from the posterior mean: a
+    # denoising autoencoder whose decoder is the renderer. It more than doubles the time
+    # of a step.
+    reconstruction_weight: float = Field(0.0, ge=0)
+
+
+class Denoising(Section):
+    """A network before the network, trained on images without noise and then fixed."""
+
+    # Denoising adds no information: it is there to be compared.
+    network: Literal["none", "edsr", "rdn"] = "none"
+    filters: int = Field(16, ge=1)
+    blocks: int = Field(3, ge=1)
+    epochs: int = Field(4, ge=1)
 
 
 class Streaming(Section):
@@ -46,6 +65,9 @@ class Streaming(Section):
     # Rows of a batch take turns: one network serves fixed and varying PSF and noise.
     presets: tuple[Literal["v1", "v2", "v3"], ...] = Field(("v1", "v3"), min_length=1)
     rows_per_epoch: int = Field(32768, ge=1)
+    # Fresh rows on which the widths of the posteriors are corrected: their coverage is
+    # then known to half a per cent.
+    calibration_rows: int = Field(8192, ge=50)
 
 
 class Simulation(Section):
@@ -76,6 +98,7 @@ class GalaxiesConfig(RunConfig):
     preprocessing: Preprocessing = Preprocessing()
     model: Model = Model()
     objective: Objective = Objective()
+    denoising: Denoising = Denoising()
     streaming: Streaming = Streaming()
     simulation: Simulation = Simulation()
     evaluation: Evaluation = Evaluation()

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from keras_astro.errors import DataError
+from keras_astro.evaluation.galaxy_chains import shrink_factor, walk
 from keras_astro.evaluation.galaxy_fits import (
     chi_square,
     fit_by_quasi_newton,
     fit_galaxies,
 )
-from keras_astro.evaluation.galaxy_floor import exact_posterior, log_prior
+from keras_astro.evaluation.galaxy_floor import exact_posterior
 from keras_astro.evaluation.galaxy_limits import cramer_rao
+from keras_astro.evaluation.galaxy_target import GalaxyTarget, log_prior
 from keras_astro.metrics.box_posterior import BoxPosterior
 from keras_astro.simulate.galaxies import add_noise
 from keras_astro.simulate.galaxy_config import GalaxySimulation
@@ -86,49 +88,70 @@ def test_quasi_newton_finds_the_same_optimum(renderer, galaxies, fits):
     assert np.all(np.abs(found.parameters - fits.parameters[few]) < 0.15 * sd)
 
 
-def test_exact_posteriors_do_not_depend_on_the_proposal(renderer, galaxies):
-    images, fwhm, sigma, truth = galaxies
-    few = slice(0, 3)
-    bound = cramer_rao(renderer, truth[few], fwhm[few], sigma[few])
+@pytest.fixture(scope="module")
+def target(renderer, galaxies):
+    """Posterior densities of three galaxies, and their bounds."""
+    images, fwhm, sigma, truth = (array[:3] for array in galaxies)
     recipe = GalaxySimulation(
         psf_fwhm_arcsec=(0.6, 0.6), noise_sigma=(150.0, 150.0), snr=(10.0, 400.0)
     )
-    found = []
-    # Wider than the posterior, whose middle is off the truth by the noise.
-    for widening in (1.5, 2.0):
-        proposal = gaussian_proposal(truth[few], bound * widening**2)
-        found.append(
-            exact_posterior(
-                renderer,
-                recipe,
-                proposal,
-                images[few],
-                fwhm[few],
-                sigma[few],
-                acceptance=np.ones_like,
-                samples=3000,
-            )
+    bound = cramer_rao(renderer, truth, fwhm, sigma)
+    density = GalaxyTarget(
+        renderer, recipe, images, fwhm, sigma, acceptance=np.ones_like
+    )
+    return density, bound
+
+
+def test_exact_posteriors_do_not_depend_on_the_proposal(target):
+    density, bound = target
+    # Narrower and wider than the posterior, whose middle is off by the noise.
+    found = [
+        exact_posterior(
+            density,
+            gaussian_proposal(np.tile(TRUTH, (3, 1)), bound * widening**2),
+            samples=1200,
+            seed=seed,
         )
+        for seed, widening in enumerate((0.7, 2.0))
+    ]
     sd = np.sqrt(np.einsum("nii->ni", bound))
-    assert np.all(found[0].effective > 60)
+    assert np.all([f.effective > 60 for f in found])
     assert np.all(np.abs(found[0].mean - found[1].mean) < 0.4 * sd)
     assert np.all(np.abs(found[0].sd / sd - 1) < 0.35)
+
+
+def test_chains_agree_with_importance_sampling(target):
+    density, bound = target
+    proposal = gaussian_proposal(np.tile(TRUTH, (3, 1)), bound)
+    exact = exact_posterior(density, proposal, samples=800)
+    pair = [
+        walk(density, proposal_start(proposal, seed), steps=120, dropped=40, seed=seed)
+        for seed in (1, 2)
+    ]
+    mean = 0.5 * (pair[0].mean + pair[1].mean)
+    assert np.all(np.abs(mean - exact.mean) < 0.3 * exact.sd)
+    assert np.all(shrink_factor(*pair) < 1.1)
+    assert np.all(pair[0].accepted > 0.1)
+
+
+def proposal_start(proposal, seed):
+    """Walkers at draws of a proposal, `(row, walker, 5)` in u."""
+    return proposal.probit(proposal.draw(12, seed=seed))
 
 
 def test_a_proposal_outside_of_the_prior_is_refused(renderer, galaxies, refused):
     images, fwhm, sigma, truth = (array[:1] for array in galaxies)
     bound = cramer_rao(renderer, truth, fwhm, sigma)
+    density = GalaxyTarget(
+        renderer,
+        GalaxySimulation(snr=(1e3, 2e3)),
+        images,
+        fwhm,
+        sigma,
+        acceptance=np.ones_like,
+    )
     with refused(DataError, "row 0", "within the prior"):
-        exact_posterior(
-            renderer,
-            GalaxySimulation(snr=(1e3, 2e3)),
-            gaussian_proposal(truth, bound),
-            images,
-            fwhm,
-            sigma,
-            acceptance=np.ones_like,
-            samples=64,
-        )
+        exact_posterior(density, gaussian_proposal(truth, bound), samples=64)
 
 
 def gaussian_proposal(mean, covariance):

@@ -1,9 +1,10 @@
 """Examples of the classes that galaxies need."""
 
-from harness import LOSS, Example
+from harness import LOSS, TRAINING_ONLY, Example
 
 from keras_astro.layers.box_mixture import BoxMixture, raw_width
 from keras_astro.losses.box_mixture import BoxMixtureLoss
+from keras_astro.models.rendered import RenderedResidual
 from keras_astro.preprocessing.galaxies import (
     GaussianApertures,
     PointFold,
@@ -25,7 +26,26 @@ def within_and_raw(shape, rng):
     return 0.5 * rng.normal(size=shape)
 
 
+def raw_and_image(shape, rng):
+    """Raw outputs, an image, or a FWHM and a noise level near 1."""
+    return (
+        0.3 * rng.normal(size=shape) if len(shape) > 1 else rng.uniform(0.6, 1, shape)
+    )
+
+
+BOX = [1.0, 0.5, 0.1, -0.6, -0.6], [9.0, 6.0, 0.6, 0.6, 0.6]
+
 EXAMPLES = {
+    "RenderedResidual": Example(
+        lambda _: RenderedResidual(*BOX, components=1),
+        [(raw_width(5, 1),), (16, 16, 1), (), ()],
+        draw=raw_and_image,
+        exempt=TRAINING_ONLY
+        | {
+            "odd_sizes": "the renderer draws even sides",
+            "half": "the renderer computes in single precision",
+        },
+    ),
     "SignalToNoise": Example(
         lambda _: SignalToNoise(), [IMAGE, ()], ([(7, 9, 1), ()],), draw=positive
     ),

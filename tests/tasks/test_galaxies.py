@@ -8,14 +8,15 @@ import pytest
 
 from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.sample import MemorySource, Sample
-from keras_astro.errors import DataError
+from keras_astro.errors import ConfigError, DataError
 from keras_astro.evaluation.evaluate import evaluate_run
 from keras_astro.exports.export import export_run
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
 from keras_astro.simulate.galaxy_stream import GalaxyStream
 from keras_astro.tasks.catalog import get_task, load_config
-from keras_astro.tasks.galaxies import stored
+from keras_astro.tasks.galaxies import build_network, fresh, stored, wanted
+from keras_astro.training.fit import fit_stage
 from keras_astro.training.run import Run
 from keras_astro.training.train import load_or_make_split, make_parts, train
 from keras_astro.tuning.spaces import space
@@ -27,6 +28,7 @@ TINY = [
     "train.epochs=3",
     "train.batch_size=32",
     "streaming.rows_per_epoch=512",
+    "streaming.calibration_rows=256",
     "evaluation.bootstrap=20",
     "evaluation.fitted_rows=2",
 ]
@@ -143,3 +145,57 @@ def test_stored_galaxies_are_turned_with_their_shear(rows):
 def test_search_space_holds_the_defaults():
     config = load_config("galaxies", [])
     assert len(space("galaxies").around(config).dimensions) == 7
+
+
+def test_two_stages_train_the_denoiser_first_and_then_leave_it(rows):
+    config = load_config(
+        "galaxies",
+        [
+            *TINY,
+            "denoising.network=edsr",
+            "denoising.filters=2",
+            "denoising.blocks=1",
+            "denoising.epochs=1",
+            "streaming.rows_per_epoch=32",
+            "objective.reconstruction_weight=0.1",
+            "train.epochs=1",
+        ],
+    )
+    task = get_task("galaxies")
+    parts = SimpleNamespace(train=rows, validation=rows, calibration=rows, test=rows)
+    prepared = task.prepare(config, parts)
+    models, kept = {}, None
+    for stage in task.stages(config, prepared):
+        history = fit_stage(stage, config.train, seed=0)
+        assert np.isfinite(history[-1]["loss"])
+        models[stage.name] = stage.model
+        if stage.name == "denoiser":
+            kept = [w.numpy() for w in stage.model.weights]
+    assert list(models) == ["denoiser", "posterior"]
+    found = [w.numpy() for w in models["denoiser"].weights]
+    assert all(np.array_equal(a, b) for a, b in zip(kept, found, strict=True))
+    model = task.assemble(config, prepared, models, parts)
+    assert not any(layer.name == "rendered" for layer in model.layers)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model.network": "resnet", "preprocessing.psf": "image"},
+        {"model.network": "xception"},
+    ],
+)
+def test_other_networks_and_psf_images(changes):
+    config = load_config("galaxies", [*TINY, *(f"{k}={v}" for k, v in changes.items())])
+    network = build_network(config, (64, 64, 1))
+    inputs, _ = fresh(config, (64, 64, 1))(0, 3)
+    given = {name: inputs[name] for name in wanted(config)}
+    assert set(network.input) == set(given)
+    assert np.all(np.isfinite(network.predict_on_batch(given)))
+
+
+def test_denoising_needs_fresh_galaxies(rows, tmp_path):
+    settings = [*TINY, "streaming.enabled=false", "denoising.network=rdn"]
+    run = Run.create(tmp_path / "rdn", load_config("galaxies", settings))
+    with pytest.raises(ConfigError, match="denoising.network"):
+        train(get_task("galaxies"), rows, run)
