@@ -16,6 +16,7 @@ from keras_astro.tasks.alerts_rows import (
     one_hot,
     read_rows,
 )
+from keras_astro.tasks.catalog import model_rows
 
 # Training rows that the baselines learn from, at most.
 BASELINE_ROWS = 4000
@@ -66,7 +67,8 @@ class AlertRows:
 
 def classify_rows(subject: Subject) -> AlertRows:
     """Classifies all rows; of a run, also by the baselines."""
-    outputs, flags = predict_source(subject.predictor, subject.test)
+    rows = model_rows(subject.test, subject.predictor.manifest)
+    outputs, flags = predict_source(subject.predictor, rows)
     facts = subject.test.facts()
     names = label_names(subject.test)
     labels = class_numbers(names, len(flags))
