@@ -153,6 +153,12 @@ def earlier_rows(
     return found
 
 
+def rows_before(source: Source, steps: int) -> np.ndarray:
+    """See `earlier_rows`; of a source."""
+    groups, mjd, _ = _when(source)
+    return earlier_rows(groups, mjd, steps, name=source.name)
+
+
 def _when(source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     groups, mjd, band = [], [], []
     for block in source.blocks(READ):

@@ -90,7 +90,7 @@ class Simulation(Section):
         "asteroid": 0.2,
         "bogus": 0.2,
     }
-    # Most alerts of one object; where not given, what model.sequence can take.
+    # Most alerts of one object; with model.sequence, 1 stands for what it can take.
     max_alerts: int = Field(1, ge=1, le=32)
 
 
@@ -125,4 +125,6 @@ class AlertsConfig(RunConfig):
         most = model.get("max_alerts", Model.model_fields["max_alerts"].default)
         if not isinstance(simulation, dict):
             return values
-        return values | {"simulation": {"max_alerts": most} | simulation}
+        if simulation.get("max_alerts", 1) > 1:
+            return values
+        return values | {"simulation": simulation | {"max_alerts": most}}
