@@ -1,7 +1,8 @@
 """What freezing an encoder costs and what it saves, on simulated alerts.
 
 A run of `model.mode = frozen` is compared with the same head on an encoder that was
-never trained, both on one orientation of each test row, and a run of `model.mode = joint` with the frozen run's reconstruction.
+never trained, both on one orientation of each test row, and a run of
+`model.mode = joint` with the frozen run's reconstruction.
 The head of a frozen run cannot move its encoder, which is measured too: the error of
 the trained autoencoder before the head was trained is in the run's history.
 
