@@ -23,7 +23,7 @@ from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
 from keras_astro.exports.verify import files_of, verify, write_verification
 from keras_astro.inference.hashes import hashes_below
 from keras_astro.inference.manifest import from_run
-from keras_astro.tasks.catalog import get_task
+from keras_astro.tasks.catalog import get_task, model_rows
 from keras_astro.training.run import Run
 
 VERIFIED_ROWS = 500
@@ -81,7 +81,8 @@ def export_run(
     task = get_task(run.config.task)
     endpoints = task.endpoints(run.load_model())
     inputs = manifest["signatures"]["predict"]["inputs"]
-    sample = held_out_rows(held_out)
+    sample = held_out_rows(model_rows(held_out, manifest))
+    calibration = model_rows(calibration, manifest)
     rows = model_inputs(sample, inputs)
     normal = model_inputs(calibration.read(0, CALIBRATION_ROWS), inputs)
     ranges = task.whole_range(normal, seed=run.config.seed)

@@ -50,6 +50,7 @@ MODULES = (
     "keras_astro.losses.predictive",
     "keras_astro.training.layerwise",
     "keras_astro.training.optimizer",
+    "keras_astro.layers.alert_times",
     "keras_astro.layers.classes",
     "keras_astro.preprocessing.stamps",
 )

@@ -39,6 +39,10 @@ VERBS = {
         "keras_astro.cli.export:export",
         "Export a verified SavedModel or TFLite.",
     ),
+    "import-h5": (
+        "keras_astro.cli.import_h5:import_h5",
+        "Convert a network of Keras 2.",
+    ),
     "inspect": ("keras_astro.cli.inspect:inspect", "Print a model's card."),
     "runs": ("keras_astro.cli.runs:runs", "List, show or compare runs."),
     "explore": (

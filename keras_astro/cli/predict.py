@@ -46,7 +46,7 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
     from keras_astro.inference.predictor import open_predictor
     from keras_astro.inference.refinement import described
     from keras_astro.inference.table import FORMATS, predictions_table, write_table
-    from keras_astro.tasks.catalog import schema
+    from keras_astro.tasks.catalog import model_rows, schema
 
     if output.suffix not in FORMATS:
         raise UsageError(
@@ -61,7 +61,10 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
     predictor = open_predictor(model)
     source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)
     outputs, flags = predict_source(
-        predictor, source, refine=refine, progress=RowProgress("scoring")
+        predictor,
+        model_rows(source, predictor.manifest),
+        refine=refine,
+        progress=RowProgress("scoring"),
     )
     manifest = described(predictor.manifest) if refine else predictor.manifest
     table = predictions_table(outputs, source.facts()["id"], manifest, flags)

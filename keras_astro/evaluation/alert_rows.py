@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_astro.data.alert_histories import rows_before
 from keras_astro.data.alert_schema import CLASSES
 from keras_astro.data.sample import Source
 from keras_astro.evaluation.subject import Subject
@@ -16,6 +17,7 @@ from keras_astro.tasks.alerts_rows import (
     one_hot,
     read_rows,
 )
+from keras_astro.tasks.catalog import model_rows
 
 # Training rows that the baselines learn from, at most.
 BASELINE_ROWS = 4000
@@ -37,6 +39,7 @@ class AlertRows:
             and about its reconstruction; `(row, 2)`.
         baselines: Predicted class numbers by baseline.
         flags: Quality flags.
+        alerts: How many alerts of its object each row sees, where it sees several.
         resamples: Bootstrap resamples.
     """
 
@@ -49,6 +52,7 @@ class AlertRows:
     flags: np.ndarray
     frame_variance: np.ndarray | None = None
     baselines: dict[str, np.ndarray] = field(default_factory=dict)
+    alerts: np.ndarray | None = None
     resamples: int = 1000
 
     @property
@@ -66,7 +70,8 @@ class AlertRows:
 
 def classify_rows(subject: Subject) -> AlertRows:
     """Classifies all rows; of a run, also by the baselines."""
-    outputs, flags = predict_source(subject.predictor, subject.test)
+    rows = model_rows(subject.test, subject.predictor.manifest)
+    outputs, flags = predict_source(subject.predictor, rows)
     facts = subject.test.facts()
     names = label_names(subject.test)
     labels = class_numbers(names, len(flags))
@@ -104,6 +109,13 @@ def _add_baselines(subject: Subject, found: AlertRows) -> None:
     train = subject.train.take(np.unique(rows))
     frames, metadata, labels = read_rows(stem, _memory(train))
     test_frames, test_metadata, _ = read_rows(stem, subject.test)
+    if len(model.input["stamps"].shape) == 5:
+        found.alerts = np.sum(
+            rows_before(subject.test, model.input["stamps"].shape[1]) >= 0, axis=1
+        )
+        found.baselines["single_alert"] = single_alerts(
+            model, test_frames, test_metadata
+        )
     about_mean = test_frames - frames.mean(axis=0)
     squares = np.mean(about_mean**2, axis=(1, 2, 3))
     found.frame_variance = np.stack([squares, found.outputs["reconstruction_mse"]], 1)
@@ -123,6 +135,23 @@ def _memory(sample) -> Source:
     from keras_astro.data.sample import MemorySource
 
     return MemorySource(sample)
+
+
+def single_alerts(model, frames, metadata, *, turns: int = 4) -> np.ndarray:
+    """Classes of alerts by a model's encoder and head, each alert alone."""
+    from keras_astro.tasks.alerts_rows import orient
+
+    encoder, head = model.get_layer("encoder"), model.get_layer("head")
+    standardise = model.get_layer("standardise")
+    beside = []
+    if "metadata" in model.input:
+        beside = [np.asarray(model.get_layer("known_features")(metadata))]
+    logits = 0.0
+    for turn in range(turns):
+        z = encoder.predict(orient(frames, turn), verbose=0, batch_size=512)
+        code = np.concatenate([np.asarray(standardise(z)), *beside], axis=1)
+        logits = logits + head.predict(code, verbose=0, batch_size=2048)
+    return logits.argmax(axis=1)
 
 
 def random_encoder(config, frames, labels, test_frames) -> np.ndarray:

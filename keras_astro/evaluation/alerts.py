@@ -20,6 +20,7 @@ from keras_astro.metrics.reliability import top_label_reliability
 
 TITLE = "Survey alerts: classes and anomalies"
 BASELINES = {
+    "single_alert": "the newest alert alone",
     "random_encoder": "random frozen encoder",
     "metadata": "metadata alone, gradient boosting",
 }
@@ -106,6 +107,7 @@ def class_metrics(rows: AlertRows, known) -> dict[str, float | Interval]:
         if mine.any():
             hits = int(np.sum(predicted[mine] == number))
             found[f"recall_{name}"] = binomial_interval(hits, int(mine.sum()))
+    found |= _several_alerts(rows, known)
     table = confusion(truth, predicted, len(CLASSES))
     if (table.sum(axis=1) > 0).all():
         precisions = stream_precision(table, [STREAM[name] for name in CLASSES])
@@ -118,6 +120,23 @@ def class_metrics(rows: AlertRows, known) -> dict[str, float | Interval]:
             rows.labels[sure], rows.predicted[sure]
         )
     return found
+
+
+def _several_alerts(rows: AlertRows, known) -> dict[str, float]:
+    """Accuracy on rows that see more than one alert, with all and with the newest."""
+    if rows.alerts is None:
+        return {}
+    chosen = known & (rows.alerts > 1)
+    if len(np.unique(rows.labels[chosen])) < 2:
+        return {}
+    truth = rows.labels[chosen]
+    return {
+        "rows_with_several_alerts": int(chosen.sum()),
+        "balanced_accuracy_several": balanced_accuracy(truth, rows.predicted[chosen]),
+        "balanced_accuracy_several_single_alert": balanced_accuracy(
+            truth, rows.baselines["single_alert"][chosen]
+        ),
+    }
 
 
 def grouped_interval(truth, predicted, *, groups, resamples: int) -> Interval:
@@ -193,10 +212,25 @@ def _embedding_section(rows: AlertRows) -> Section:
             ),
         )
     ]
+    notes = []
+    try:
+        mapped = figures.neighbour_map(
+            rows.outputs["z"][known], rows.labels[known], classes=CLASSES
+        )
+        maps.append(("neighbour_map", mapped))
+    except ModuleNotFoundError as error:
+        if error.name != "umap":
+            raise
+        notes.append(
+            "A map of neighbours (UMAP) is drawn where umap-learn is installed: "
+            'pip install "keras-astro[umap]"'
+        )
     return Section(
         "Embedding",
-        "Principal components of the embedding that the class head reads.",
+        "Principal components of the embedding that the class head reads, and what "
+        "lies close to what in all of its dimensions.",
         figures=maps,
+        notes=notes,
     )
 
 

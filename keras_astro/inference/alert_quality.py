@@ -17,7 +17,8 @@ def alert_flags(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     without any structure.
 
     Args:
-        inputs: Has `stamps`, `(row, y, x, 3)`.
+        inputs: Has `stamps`, `(row, y, x, 3)`, or `(row, step, y, x, 3)` with the
+            alert itself in step 0.
 
     Returns:
         `(row,)` of text.
@@ -27,6 +28,7 @@ def alert_flags(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         ['masked,masked_centre,no_template']
     """
     stamps = np.asarray(inputs["stamps"])
+    stamps = stamps[:, 0] if stamps.ndim == 5 else stamps
     valid = np.abs(stamps) < SENTINEL
     middle = (stamps.shape[1] - 1) // 2
     centre = slice(max(middle - 3, 0), middle + 4)

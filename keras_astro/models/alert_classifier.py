@@ -44,13 +44,23 @@ class ClassifierParts:
     features: int = 0
 
 
+@dataclass
+class Decisions:
+    """How classes and anomalies are decided.
+
+    Args:
+        abstain_below: Probability below which no class is named.
+        calibration_rows: Rows that p-values are computed from.
+        false_positive_rate: Of rows like the training rows that are flagged.
+    """
+
+    abstain_below: float
+    calibration_rows: int
+    false_positive_rate: float
+
+
 def alert_classifier(
-    parts: ClassifierParts,
-    *,
-    turns: int,
-    abstain_below: float,
-    calibration_rows: int,
-    false_positive_rate: float,
+    parts: ClassifierParts, decisions: Decisions, *, turns: int
 ) -> keras.Model:
     """Joins the pieces into one functional model with named outputs.
 
@@ -83,33 +93,44 @@ def alert_classifier(
             turned = standardise(parts.encoder(image))
         logits.append(parts.head(join([turned, *beside]) if join else turned))
     mean = layers.Average(name="mean_logits")(logits) if turns > 1 else logits[0]
-    tempered = TemperatureScaling(name="temperature")(mean)
+    outputs = decided(mean, parts.classes, decisions)
+    embedding = Standardise(name="embedding")(z)
+    outputs |= scored(frame, z, parts.decoder(z), embedding, decisions)
+    return keras.Model(inputs, outputs, name="alert_classifier")
+
+
+def decided(logits, classes: Sequence[str], decisions: Decisions) -> dict:
+    """Calibrated probabilities and the class that they name, by output."""
+    tempered = TemperatureScaling(name="temperature")(logits)
     probabilities = layers.Softmax(name="probabilities")(tempered)
-    chosen, confidence, abstains = Decision(abstain_below, name="decision")(
-        probabilities
+    decision = Decision(decisions.abstain_below, name="decision")
+    outputs = dict(
+        zip(
+            ("class_index", "confidence", "abstains"),
+            decision(probabilities),
+            strict=True,
+        )
     )
-    reconstruction = parts.decoder(z)
+    for i, name in enumerate(classes):
+        outputs[f"probability_{name}"] = Column(i, name=f"column_{name}")(probabilities)
+    return outputs
+
+
+def scored(frame, z, reconstruction, embedding, decisions: Decisions) -> dict:
+    """The anomaly score of a frame and what it is made of, by output."""
     outputs = {
-        "class_index": chosen,
-        "confidence": confidence,
-        "abstains": abstains,
         "reconstruction_mse": MeanSquaredResidual(name="mse")([frame, reconstruction]),
-        "embedding_distance": SquareMean(name="distance")(
-            Standardise(name="embedding")(z)
-        ),
+        "embedding_distance": SquareMean(name="distance")(embedding),
         "z": z,
         "frame": frame,
         "reconstruction": reconstruction,
     }
-    for i, name in enumerate(parts.classes):
-        outputs[f"probability_{name}"] = Column(i, name=f"column_{name}")(probabilities)
     score = CombinedScore(list(ENERGY.values()), name="combined_score")(
         [outputs[name] for name in ENERGY]
     )
-    p_value = ConformalPValue(calibration_rows, name="conformal")(score)
-    flag = AtMost(false_positive_rate, name="at_most")(p_value)
-    outputs |= {"score": score, "p_value": p_value, "is_anomaly": flag}
-    return keras.Model(inputs, outputs, name="alert_classifier")
+    p_value = ConformalPValue(decisions.calibration_rows, name="conformal")(score)
+    flag = AtMost(decisions.false_positive_rate, name="at_most")(p_value)
+    return outputs | {"score": score, "p_value": p_value, "is_anomaly": flag}
 
 
 def training_model(autoencoder: keras.Model, *, seed: int) -> keras.Model:

@@ -72,6 +72,7 @@ class AlertSimulation:
         positive: Share of alerts that are brighter than the template, by class.
         trailed_fraction: Asteroids that move by more than 2 pixels in an exposure.
         blazar_fraction: Active nuclei without a visible host.
+        max_alerts: Most alerts of one object; with 1, every alert is of another.
     """
 
     camera: Camera = field(default_factory=Camera)
@@ -91,6 +92,7 @@ class AlertSimulation:
     )
     trailed_fraction: float = 0.04
     blazar_fraction: float = 0.6
+    max_alerts: int = 1
 
     def replace(self, **changes) -> AlertSimulation:
         """A copy with other values."""

@@ -6,7 +6,10 @@ on how many processes made them.
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,12 +17,16 @@ from threadpoolctl import threadpool_limits
 
 from keras_astro.data.alert_schema import ALERTS
 from keras_astro.data.sample import Sample, concatenate
-from keras_astro.simulate.alert_bogus import draw_bogus
-from keras_astro.simulate.alert_camera import draw_exposure, expose
+from keras_astro.simulate.alert_camera import expose
 from keras_astro.simulate.alert_config import AlertSimulation
+from keras_astro.simulate.alert_histories import (
+    FIRST_MJD,
+    Epoch,
+    draw_epochs,
+    same_place,
+)
 from keras_astro.simulate.alert_metadata import draw_metadata
-from keras_astro.simulate.alert_profiles import SIDE
-from keras_astro.simulate.alert_sources import SKIES, set_magnitude
+from keras_astro.simulate.alert_sources import set_magnitude
 from keras_astro.simulate.parallel import in_order
 
 BLOCK = 64
@@ -70,18 +77,68 @@ def _block(config: AlertSimulation, task) -> Sample:
     rng = np.random.default_rng(child)
     # The matrices are so small that threads cost more than they compute.
     with threadpool_limits(1, "blas"):
-        rows = [simulate_one(config, str(label), rng) for label in labels]
-    ids = np.array([f"sim-{start + i}" for i in range(len(labels))])
+        rows = list(itertools.islice(_objects(config, labels, rng), len(labels)))
+    meta = {
+        "id": np.array([f"sim-{start + i}" for i in range(len(rows))]),
+        "group": np.array([f"sim-{start + row.number}" for row in rows]),
+    }
+    if config.max_alerts > 1:
+        meta["mjd"] = np.array([row.mjd for row in rows])
+        meta["band"] = np.array([row.band for row in rows])
     return Sample(
         ALERTS,
         {
-            "stamps": np.stack([stamps for stamps, _ in rows]),
-            "metadata": np.stack([metadata for _, metadata in rows]),
+            "stamps": np.stack([row.stamps for row in rows]),
+            "metadata": np.stack([row.metadata for row in rows]),
         },
-        {"label": np.asarray(labels, str)},
-        {"id": ids, "group": ids},
+        {"label": np.array([row.label for row in rows])},
+        meta,
         "simulated alerts",
     )
+
+
+@dataclass
+class Alert:
+    """A simulated alert.
+
+    Args:
+        label: Class.
+        number: Of its object, in the block.
+        stamps: `(63, 63, 3)`.
+        metadata: `(feature,)`.
+        mjd: Time of the exposure.
+        band: Filter.
+    """
+
+    label: str
+    number: int
+    stamps: np.ndarray
+    metadata: np.ndarray
+    mjd: float
+    band: str
+
+
+def _objects(config: AlertSimulation, labels, rng) -> Iterator[Alert]:
+    """Alerts of whole objects, in all as many of each class as there are labels."""
+    if config.max_alerts == 1:
+        for number, label in enumerate(labels):
+            (epoch,) = draw_epochs(config, str(label), rng)
+            stamps, metadata = expose_alert(config, str(label), epoch, rng)
+            yield Alert(str(label), number, stamps, metadata, np.nan, "")
+        return
+    left = Counter(str(label) for label in labels)
+    for number in itertools.count():
+        # In the order of `Counter`, so that rows depend on the seed alone.
+        ((label, wanted),) = left.most_common(1)
+        if not wanted:
+            return
+        start, first = rng.uniform(*FIRST_MJD), None
+        for i, epoch in enumerate(draw_epochs(config, label, rng)[:wanted]):
+            stamps, metadata = expose_alert(config, label, epoch, rng)
+            first = metadata if first is None else first
+            metadata = same_place(first, metadata, epoch, i)
+            yield Alert(label, number, stamps, metadata, start + epoch.days, epoch.band)
+            left[label] -= 1
 
 
 def simulate_one(
@@ -91,38 +148,38 @@ def simulate_one(
     *,
     mag: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One alert of a class.
+    """The first alert of an object of a class, see `expose_alert`.
 
     Args:
         config: What is drawn.
         label: The class.
         rng: Source of randomness.
         mag: Magnitude of the change; as drawn when None. Artefacts have none.
+    """
+    epoch = draw_epochs(config, label, rng)[0]
+    if label != "bogus" and mag is not None:
+        set_magnitude(epoch.sky, mag)
+    return expose_alert(config, label, epoch, rng)
+
+
+def expose_alert(
+    config: AlertSimulation, label: str, epoch: Epoch, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Takes, subtracts and masks the images of one alert.
 
     Returns:
         Stamps `(63, 63, 3)` with a positive source in the difference and NaN where
         masked, and its metadata.
     """
-    camera = config.camera
-    exposure = draw_exposure(camera, rng)
-    positive = rng.random() < config.positive[label]
-    added = np.zeros((SIDE, SIDE))
-    if label == "bogus":
-        kinds = list(config.bogus)
-        shares = np.array(list(config.bogus.values()))
-        kind = rng.choice(kinds, p=shares / shares.sum())
-        sky, exposure, added = draw_bogus(str(kind), exposure, rng)
-    else:
-        sky = SKIES[label](config, exposure, positive, rng)
-        if mag is not None:
-            set_magnitude(sky, mag)
+    camera, sky, exposure = config.camera, epoch.sky, epoch.exposure
+    positive = epoch.positive
     stamps = expose(
         camera,
         exposure,
         static=sky.static,
         science=sky.science,
         template=sky.template,
-        added=added,
+        added=epoch.added,
         rng=rng,
     )
     if label == "bogus":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_astro.data.alert_histories import BANDS, AlertHistories, with_histories
 from keras_astro.data.alert_schema import ALERTS, CLASSES, FEATURES
 from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import ConfigError, DataError
@@ -17,9 +18,16 @@ from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.metrics.temperature import fit_temperature
 from keras_astro.models import alert_classifier, alert_networks
 from keras_astro.models import variational as vae
+from keras_astro.models.alert_histories import exportable, history_classifier
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import iter_simulate
 from keras_astro.tasks.alerts_config import AlertsConfig
+from keras_astro.tasks.alerts_histories import (
+    TURNS,
+    Coder,
+    head_options,
+    history_stage,
+)
 from keras_astro.tasks.alerts_rows import (
     BLOCK,
     Rows,
@@ -50,6 +58,8 @@ TERMS = {
     "z": ("", "Embedding"),
     "frame": ("", "Masked, normalised, cropped stamps as the networks see them"),
     "reconstruction": ("", "Its reconstruction"),
+    "days": ("d", "How long before the alert each earlier one of its object was"),
+    "band": ("", f"Number of the filter of each: {', '.join(BANDS)}"),
 } | {
     f"probability_{name}": ("", f"Calibrated probability of {name}") for name in CLASSES
 }
@@ -64,12 +74,14 @@ class Prepared:
         known: Layer from raw to standardised features.
         train: Training rows.
         validation: Rows that never move a weight.
+        histories: Of both, where alerts of one object are seen together.
     """
 
     stem: keras.Model
     known: KnownFeatures
     train: Rows
     validation: Rows
+    histories: tuple[AlertHistories, AlertHistories] | None = None
 
 
 class AlertsTask(Task):
@@ -90,7 +102,10 @@ class AlertsTask(Task):
                 f"simulation.shares: {', '.join(sorted(unknown))} is no class; the "
                 f"classes are {', '.join(CLASSES)}"
             )
-        prior = AlertSimulation(shares=dict(config.simulation.shares))
+        prior = AlertSimulation(
+            shares=dict(config.simulation.shares),
+            max_alerts=config.simulation.max_alerts,
+        )
         return iter_simulate(prior, n, seed=seed, jobs=jobs)
 
     def prepare(self, config: AlertsConfig, parts: Parts) -> Prepared:
@@ -118,7 +133,13 @@ class AlertsTask(Task):
         known = KnownFeatures(name="known_features")
         known.set_reference(*feature_statistics(raw[0][1]))
         rows = [Rows(f, np.asarray(known(m)), labels) for f, m, labels in raw]
-        return Prepared(stem, known, *rows)
+        histories = None
+        if config.model.sequence != "none":
+            steps = config.model.max_alerts
+            histories = tuple(
+                AlertHistories(part, steps) for part in (parts.train, parts.validation)
+            )
+        return Prepared(stem, known, *rows, histories)
 
     def stages(self, config: AlertsConfig, prepared: Prepared) -> Iterator[Stage]:
         """All networks at once, or the autoencoder and then the head on its codes.
@@ -127,11 +148,25 @@ class AlertsTask(Task):
         only meet an embedding whose training is on record.
         """
         if config.model.mode == "joint":
-            yield self.joint_stage(config, prepared)
-            return
-        stage = self.autoencoder_stage(config, prepared)
-        yield stage
-        yield self.classifier_stage(config, prepared, stage.model)
+            stages = [self.joint_stage(config, prepared)]
+            yield stages[0]
+        else:
+            first = self.autoencoder_stage(config, prepared)
+            yield first
+            stages = [first, self.classifier_stage(config, prepared, first.model)]
+            yield stages[1]
+        if prepared.histories:
+            models = {stage.name: stage.model for stage in stages}
+            train, held = zip(
+                (prepared.train, prepared.validation), prepared.histories, strict=True
+            )
+            yield history_stage(
+                config,
+                coder_of(config, prepared, models),
+                train,
+                held,
+                class_weights(config, prepared.train.labelled.labels),
+            )
 
     def sketch(self, config: AlertsConfig) -> AlertsConfig:
         """The same settings: nothing is simulated beside the data."""
@@ -139,9 +174,12 @@ class AlertsTask(Task):
 
     def stage_rows(self, config: AlertsConfig, train_rows: int) -> dict[str, int]:
         """Every labelled row in all orientations trains a frozen run's head."""
-        if config.model.mode == "joint":
-            return {"joint": train_rows}
-        return {"autoencoder": train_rows, "classifier": HEAD_TURNS * train_rows}
+        rows = {"joint": train_rows}
+        if config.model.mode == "frozen":
+            rows = {"autoencoder": train_rows, "classifier": HEAD_TURNS * train_rows}
+        if config.model.sequence != "none":
+            rows["history"] = TURNS * train_rows
+        return rows
 
     def joint_stage(self, config: AlertsConfig, prepared: Prepared) -> Stage:
         """Cross-entropy and reconstruction error, with one embedding for both."""
@@ -231,20 +269,25 @@ class AlertsTask(Task):
         joint = models.get("joint")
         encoder, decoder = trained_parts(joint or models["autoencoder"])
         head = joint.get_layer("head") if joint else models["classifier"]
-        model = alert_classifier.alert_classifier(
-            alert_classifier.ClassifierParts(
-                stem=prepared.stem,
-                encoder=encoder,
-                decoder=decoder,
-                head=alert_networks.without_dropout(head),
-                classes=CLASSES,
-                features=len(FEATURES) if config.model.metadata else 0,
-            ),
-            turns=config.model.turns,
+        pieces = alert_classifier.ClassifierParts(
+            stem=prepared.stem,
+            encoder=encoder,
+            decoder=decoder,
+            head=alert_networks.without_dropout(head),
+            classes=CLASSES,
+            features=len(FEATURES) if config.model.metadata else 0,
+        )
+        decisions = alert_classifier.Decisions(
             abstain_below=config.scores.abstain_below,
             calibration_rows=len(parts.calibration),
             false_positive_rate=config.scores.false_positive_rate,
         )
+        turns = config.model.turns
+        if "history" in models:
+            history = exportable(models["history"], **head_options(config))
+            model = history_classifier(pieces, history, decisions, turns=turns)
+        else:
+            model = alert_classifier.alert_classifier(pieces, decisions, turns=turns)
         statistics = code_statistics(encoder, prepared.train.frames)
         model.get_layer("embedding").set_reference(*statistics)
         if not joint:
@@ -290,23 +333,37 @@ class AlertsTask(Task):
     ) -> dict[str, float]:
         """Balanced error of the validation rows, and their reconstruction error."""
         held = prepared.validation.labelled
-        joint = models.get("joint")
-        encoder, decoder = trained_parts(joint or models["autoencoder"])
-        z = encoder.predict(held.frames, verbose=0, batch_size=512)
+        coder = coder_of(config, prepared, models)
+        z = coder.encoder.predict(held.frames, verbose=0, batch_size=512)
+        decoder = trained_parts(models.get("joint") or models["autoencoder"])[1]
         drawn = decoder.predict(z, verbose=0, batch_size=512)
         mse = float(np.mean((drawn - held.frames) ** 2))
-        if not joint:
-            mean, sd = code_statistics(encoder, prepared.train.frames)
-            z = (z - mean) / sd
-        code = [z, held.features] if config.model.metadata else [z]
-        head = joint.get_layer("head") if joint else models["classifier"]
-        logits = head.predict(np.concatenate(code, axis=1), verbose=0)
+        logits = coder.logits(z, held.features)
+        if "history" in models:
+            rows = prepared.validation
+            given = coder.steps(rows, prepared.histories[1], 0)
+            logits = models["history"].predict(given, verbose=0)[rows.labels >= 0]
         error = 1.0 - balanced_accuracy(held.labels, logits.argmax(axis=1))
         return {
             "objective": error + mse,
             "val_balanced_error": error,
             "val_reconstruction": mse,
         }
+
+
+def coder_of(
+    config: AlertsConfig, prepared: Prepared, models: Mapping[str, keras.Model]
+) -> Coder:
+    """The trained encoder and head of single alerts."""
+    joint = models.get("joint")
+    encoder, _ = trained_parts(joint or models["autoencoder"])
+    return Coder(
+        encoder,
+        joint.get_layer("head") if joint else models["classifier"],
+        *code_statistics(encoder, prepared.train.frames),
+        standardised=joint is None,
+        metadata=config.model.metadata,
+    )
 
 
 def build_autoencoder_parts(
@@ -358,11 +415,12 @@ def class_weights(config: AlertsConfig, labels: np.ndarray) -> np.ndarray:
 
 def calibrate(model: keras.Model, parts: Parts) -> None:
     """Sets score reference, temperature and p-values from rows that trained nothing."""
-    found, _ = outputs_of(model, parts.validation)
+    shape = model.input["stamps"].shape
+    found, _ = outputs_of(model, with_histories(parts.validation, shape))
     reference = [found[name] for name in alert_classifier.ENERGY]
     combined = model.get_layer("combined_score")
     combined.set_reference(*fit_reference(reference, combined.energies))
-    found, labels = outputs_of(model, parts.calibration)
+    found, labels = outputs_of(model, with_histories(parts.calibration, shape))
     model.get_layer("conformal").set_calibration(found["score"])
     columns = [found[f"probability_{name}"] for name in CLASSES]
     known = labels >= 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig
 from keras_astro.tasks.objective_config import CodeObjective
@@ -36,6 +36,13 @@ class Model(Section):
     metadata: bool = False
     # Orientations over which logits are averaged: 1, quarter turns, or mirrored too.
     turns: Literal[1, 4, 8] = 4
+    # Alerts of one object together: a recurrent network or a convolution over time, on
+    # the codes of the single alerts. none: every alert alone.
+    sequence: Literal["none", "gru", "tcn"] = "none"
+    # The alert and as many earlier ones less one; later detections of a night say
+    # little more, and eight reach back by about a month.
+    max_alerts: int = Field(8, ge=2, le=32)
+    units: int = Field(48, ge=1)
     # Both hold for the autoencoder of the frozen mode.
     variational: bool = False
     prior: Literal["normal", "mixture", "flow"] = "normal"
@@ -57,6 +64,13 @@ class Classifier(Section):
     epochs: int = Field(15, ge=1)
 
 
+class History(Section):
+    """The network of `model.sequence`, on codes of an encoder that stays as it is."""
+
+    # Few objects have many alerts: longer learns them by heart.
+    epochs: int = Field(8, ge=1)
+
+
 class Scores(Section):
     """Decisions on top of probabilities and errors."""
 
@@ -76,6 +90,8 @@ class Simulation(Section):
         "asteroid": 0.2,
         "bogus": 0.2,
     }
+    # Most alerts of one object; with model.sequence, 1 stands for what it can take.
+    max_alerts: int = Field(1, ge=1, le=32)
 
 
 class AlertsConfig(RunConfig):
@@ -92,7 +108,23 @@ class AlertsConfig(RunConfig):
     model: Model = Model()
     objective: Objective = Objective()
     classifier: Classifier = Classifier()
+    history: History = History()
     scores: Scores = Scores()
     simulation: Simulation = Simulation()
     # Real alerts are few and differ from simulated ones: longer fits the latter only.
     train: TrainConfig = TrainConfig(epochs=8)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objects_with_histories(cls, values):
+        """A model of several alerts is given objects that have several."""
+        model = values.get("model") or {}
+        if not isinstance(model, dict) or model.get("sequence", "none") == "none":
+            return values
+        simulation = values.get("simulation") or {}
+        most = model.get("max_alerts", Model.model_fields["max_alerts"].default)
+        if not isinstance(simulation, dict):
+            return values
+        if simulation.get("max_alerts", 1) > 1:
+            return values
+        return values | {"simulation": simulation | {"max_alerts": most}}

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keras_astro.config import RunConfig, build_config, read_yaml, set_values
 from keras_astro.errors import ConfigError, UsageError, missing_extra
@@ -15,7 +15,7 @@ from keras_astro.errors import ConfigError, UsageError, missing_extra
 if TYPE_CHECKING:
     import numpy as np
 
-    from keras_astro.data.sample import Schema
+    from keras_astro.data.sample import Schema, Source
     from keras_astro.evaluation.subject import Evaluation, Subject
     from keras_astro.tasks.base import Task
 
@@ -34,6 +34,8 @@ class Entry:
         evaluation: Of the function from a `Subject` to its `Evaluation`.
         quality: Of the function from input arrays by name to each row's quality flags;
             its module needs no TensorFlow.
+        rows: Of the function from a source and a manifest's inputs to the source that
+            the model takes; empty where files hold just these rows.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Entry:
     schema: str
     evaluation: str
     quality: str
+    rows: str = ""
 
 
 CATALOG = {
@@ -86,6 +89,7 @@ CATALOG = {
         schema="keras_astro.data.alert_schema:ALERTS",
         evaluation="keras_astro.evaluation.alerts:examine",
         quality="keras_astro.inference.alert_quality:alert_flags",
+        rows="keras_astro.data.alert_histories:rows_for",
     ),
     "galaxies": Entry(
         name="galaxies",
@@ -129,6 +133,13 @@ def schema(name: str) -> Schema:
 def quality(name: str) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
     """The function of a task that flags rows not to be taken at face value."""
     return _load(entry(name).quality)
+
+
+def model_rows(source: Source, manifest: Mapping[str, Any]) -> Source:
+    """The rows of a source as the model of a manifest takes them."""
+    reference = entry(manifest["task"]).rows
+    inputs = manifest["signatures"]["predict"]["inputs"]
+    return _load(reference)(source, inputs) if reference else source
 
 
 def examiner(name: str) -> Callable[[Subject], Evaluation]:

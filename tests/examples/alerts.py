@@ -2,6 +2,7 @@
 
 from harness import TRAINING_ONLY, Example
 
+from keras_astro.layers.alert_times import StepTimes
 from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
 from keras_astro.layers.residual import ReconstructionPenalty, SquareMean
 from keras_astro.preprocessing.stamps import (
@@ -32,6 +33,13 @@ EXAMPLES = {
     "Turn": Example(lambda _: Turn(5), STAMP, (ODD_STAMP,)),
     "RandomTurns": Example(
         lambda _: RandomTurns(seed=1), STAMP, (ODD_STAMP,), exempt=TRAINING_ONLY
+    ),
+    "StepTimes": Example(
+        lambda _: StepTimes(),
+        [(4,), (4,)],
+        ([(1,)] * 2, [(7,)] * 2),
+        draw=positive,
+        exempt={"gradient": "its second input is the number of a filter"},
     ),
     "Standardise": Example(lambda _: Standardise(), (5,), ((1,), (7,))),
     "KnownFeatures": Example(lambda _: KnownFeatures(), (5,), ((1,), (7,))),

@@ -16,6 +16,7 @@ from keras_astro.evaluation.figures.history import training_history
 from keras_astro.evaluation.figures.knowledge import latent_knowledge
 from keras_astro.evaluation.figures.latents import latent_map
 from keras_astro.evaluation.figures.losses import loss_distribution
+from keras_astro.evaluation.figures.neighbours import neighbour_map
 from keras_astro.evaluation.figures.parity import parity
 from keras_astro.evaluation.figures.pit import pit_histogram
 from keras_astro.evaluation.figures.posteriors import posterior_pairs
@@ -51,6 +52,7 @@ __all__ = [
     "latent_map",
     "latent_traversals",
     "loss_distribution",
+    "neighbour_map",
     "p_value_calibration",
     "parity",
     "pit_histogram",

@@ -54,7 +54,7 @@ def latent_map(
     size = float(np.clip(9000 / len(order), 5, 28))
     look = {"s": size, "linewidths": 0, "alpha": 0.65, "rasterized": True}
     if labels is not None:
-        _by_class(panels[0], x, y, np.asarray(labels)[order], classes, look)
+        paint_classes(panels[0], x, y, np.asarray(labels)[order], classes, look)
         style.legend_below(figure, *panels[0].get_legend_handles_labels(), columns=4)
     if values is not None:
         shown = np.asarray(values, dtype=float)[order]
@@ -72,7 +72,8 @@ def latent_map(
     return figure
 
 
-def _by_class(axes, x, y, labels, classes, look) -> None:
+def paint_classes(axes, x, y, labels, classes, look) -> None:
+    """Points of each class in its colour, with their numbers for a legend."""
     pair = (style.NORMAL, style.ANOMALOUS)
     colours = pair if len(classes) <= 2 else style.CYCLE
     numbers = labels.astype(int)

@@ -1,0 +1,143 @@
+"""What freezing an encoder costs and what it saves, on simulated alerts.
+
+A run of `model.mode = frozen` is compared with the same head on an encoder that was
+never trained, both on one orientation of each test row, and a run of
+`model.mode = joint` with the frozen run's reconstruction.
+The head of a frozen run cannot move its encoder, which is measured too: the error of
+the trained autoencoder before the head was trained is in the run's history.
+
+    kastro train alerts -o runs/frozen --set model.mode=frozen
+    kastro train alerts -o runs/joint
+    python benchmarks/alert_freezing.py runs/frozen runs/joint --figure freezing.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+from figure import save_small
+from matplotlib.figure import Figure
+
+from keras_astro.data.sample import Source
+from keras_astro.evaluation import style
+from keras_astro.evaluation.alert_rows import (
+    label_names,
+    random_encoder,
+    single_alerts,
+)
+from keras_astro.metrics.classification import balanced_accuracy
+from keras_astro.tasks.alerts import HEAD_TURNS
+from keras_astro.tasks.alerts_rows import class_numbers, orient, read_rows
+from keras_astro.tasks.catalog import get_task
+from keras_astro.tasks.default_data import open_rows
+from keras_astro.training.run import Run
+from keras_astro.training.train import load_or_make_split, make_parts
+
+SEEDS = 3
+
+
+def parts_of(run: Run):
+    """The rows of a run as it divided them."""
+    rows = open_rows(get_task("alerts"), run.config, story=print)
+    return make_parts(rows, load_or_make_split(rows, run, run.config))
+
+
+def rmse(model, frames: np.ndarray) -> float:
+    """Of the reconstruction of frames by a full model's encoder and decoder."""
+    z = model.get_layer("encoder").predict(frames, verbose=0, batch_size=512)
+    drawn = model.get_layer("decoder").predict(z, verbose=0, batch_size=512)
+    return float(np.sqrt(np.mean((drawn - frames) ** 2)))
+
+
+def accuracy(model, test: Source, labels: np.ndarray) -> float:
+    """Balanced accuracy of a full model."""
+    said = [
+        model.predict_on_batch({"stamps": block.inputs["stamps"]})["class_index"]
+        for block in test.blocks(256)
+    ]
+    return balanced_accuracy(labels, np.rint(np.concatenate(said)).astype(int))
+
+
+def error_before_head(run: Run) -> float:
+    """Root of the validation error when the autoencoder's training ended."""
+    with (run.path / "history.csv").open() as file:
+        rows = [r for r in csv.DictReader(file) if r["stage"] == "autoencoder"]
+    return float(np.sqrt(min(float(r["val_reconstruction"]) for r in rows)))
+
+
+def measure(frozen: Run, joint: Run) -> dict[str, float]:
+    """Balanced accuracies and reconstruction errors on test rows of one split."""
+    parts = parts_of(frozen)
+    models = {"frozen": frozen.load_model(), "joint": joint.load_model()}
+    stem = models["frozen"].get_layer("stem")
+    labels = class_numbers(label_names(parts.test), len(parts.test))
+    frames, _, _ = read_rows(stem, parts.test)
+    train_frames, _, train_labels = read_rows(stem, parts.train)
+    held, _, _ = read_rows(stem, parts.validation)
+    found = {"test_rows": len(labels)}
+    for name, model in models.items():
+        found[f"balanced_accuracy_{name}"] = accuracy(model, parts.test, labels)
+        found[f"reconstruction_rmse_{name}"] = rmse(model, frames)
+    found["balanced_accuracy_frozen_one_turn"] = balanced_accuracy(
+        labels, single_alerts(models["frozen"], frames, None, turns=1)
+    )
+    # As many rows as the frozen run's head had.
+    turned = np.concatenate([orient(train_frames, n) for n in range(HEAD_TURNS)])
+    chances = [
+        balanced_accuracy(
+            labels,
+            random_encoder(
+                frozen.config.model_copy(update={"seed": frozen.config.seed + seed}),
+                turned,
+                np.tile(train_labels, HEAD_TURNS),
+                frames,
+            ),
+        )
+        for seed in range(SEEDS)
+    ]
+    found["balanced_accuracy_random"] = float(np.mean(chances))
+    found["balanced_accuracy_random_sd"] = float(np.std(chances, ddof=1))
+    about_mean = frames - train_frames.mean(axis=0)
+    found["reconstruction_rmse_mean_image"] = float(np.sqrt(np.mean(about_mean**2)))
+    found["validation_rmse_before_head"] = error_before_head(frozen)
+    found["validation_rmse_after_head"] = rmse(models["frozen"], held)
+    return found
+
+
+def draw(found: dict[str, float]) -> Figure:
+    """Accuracy on the left, reconstruction error on the right."""
+    figure, (left, right) = style.new_figure(1, 2, width=8.4, height=3.4)
+    bars = {
+        left: ("balanced_accuracy", ("random", "frozen_one_turn", "joint")),
+        right: ("reconstruction_rmse", ("mean_image", "frozen", "joint")),
+    }
+    titles = {left: "Balanced accuracy", right: "Reconstruction RMSE"}
+    for axes, (key, names) in bars.items():
+        values = [found[f"{key}_{name}"] for name in names]
+        words = [name.replace("_one_turn", "").replace("_", " ") for name in names]
+        drawn = axes.bar(words, values, color=[style.GREY, style.BLUE, style.GREEN])
+        axes.bar_label(drawn, fmt="%.3f", fontsize=9)
+        axes.margins(y=0.15)
+        axes.set_title(titles[axes])
+    return figure
+
+
+def main() -> None:
+    """Prints the figures and draws them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("frozen", type=Path)
+    parser.add_argument("joint", type=Path)
+    parser.add_argument("--figure", type=Path)
+    options = parser.parse_args()
+    found = measure(Run.open(options.frozen), Run.open(options.joint))
+    print(json.dumps(found, indent=1))
+    if options.figure:
+        save_small(style.styled(draw)(found), options.figure)
+
+
+if __name__ == "__main__":
+    main()
