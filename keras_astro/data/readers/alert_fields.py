@@ -251,3 +251,27 @@ def field_map(record: Record) -> FieldMap:
         "expected a ZTF packet with a candidate or a Rubin packet with a diaSource, "
         f"found the fields {', '.join(map(str, list(record)[:6])) or 'none'}"
     )
+
+
+def _fields(names: str) -> dict[str, dict]:
+    return {name: {} for name in names.split()}
+
+
+# The record that tells a survey.
+RECORDS = ("candidate", "diaSource")
+# All that the maps and features above look at, for readers that skip the rest.
+USED = {
+    **_fields("alertId candid objectId schemavsn diaSourceId"),
+    "candidate": _fields(
+        "candid jd fid xpos ypos isdiffpos magpsf sigmapsf magnr distnr chinr sharpnr "
+        "sgscore1 distpsnr1 ndethist ncovhist jdstarthist fwhm classtar nneg elong "
+        "diffmaglim neargaia ra dec"
+    ),
+    "diaSource": _fields(
+        "diaSourceId diaObjectId ssObjectId midpointMjdTai band psfFlux psfFluxErr "
+        "templateFlux isNegative is_negative ra dec"
+    ),
+    "diaObject": _fields("diaObjectId"),
+    "prvDiaSources": _fields("midpointMjdTai"),
+    **{name: _fields("stampData") for name in CUTOUTS},
+}

@@ -78,7 +78,7 @@ def read_stamps(record: Record, fields: FieldMap) -> np.ndarray:
     Raises:
         DataError: If a cutout is missing, damaged, or has no valid pixel at all.
     """
-    stamps = np.empty((fields.side, fields.side, len(CHANNELS)), np.float32)
+    planes = np.empty((len(CHANNELS), fields.side, fields.side), np.float32)
     for channel, name in enumerate(fields.cutouts):
         data = cutout_bytes(record.get(name))
         if data is None:
@@ -86,12 +86,12 @@ def read_stamps(record: Record, fields: FieldMap) -> np.ndarray:
         try:
             pixels, header = read_cutout(data)
             source = source_pixel(record, fields, pixels.shape, header)
-            stamps[..., channel] = centred(pixels, fields.side, source=source)
+            planes[channel] = centred(pixels, fields.side, source=source)
         except DataError as error:
             raise DataError(f"{name}: {error}", hint=error.hint) from error
-        if np.isnan(stamps[..., channel]).all():
+        if not (planes[channel] == planes[channel]).any():
             raise DataError(f"{name}: expected pixels, found none that is valid")
-    return stamps
+    return np.ascontiguousarray(np.moveaxis(planes, 0, -1))
 
 
 def cutout_bytes(field: Any) -> bytes | None:
