@@ -98,7 +98,7 @@ def export_run(
     with staged(folder) as staging:
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
         if chosen.fmt == "saved_model":
-            artefact = _write_saved_model(staging, endpoints, manifest, rows, expected)
+            artefact = _write_saved_model(staging, endpoints, manifest, rows)
         else:
             artefact = _write_tflite(staging, endpoints, chosen, manifest, ranges)
         story(f"verifying on {len(sample)} held-out rows in a fresh process")
@@ -206,12 +206,12 @@ def keras_outputs(endpoints, rows) -> dict[str, np.ndarray]:
     return results
 
 
-def _write_saved_model(staging, endpoints, manifest, rows, expected) -> Path:
+def _write_saved_model(staging, endpoints, manifest, rows) -> Path:
     name, signatures = manifest["task"], manifest["signatures"]
     version = staging / name / "1"
     write_saved_model(endpoints, version)
     write_warm_up(version, name, signatures, rows)
-    write_around(staging, name, signatures, rows, expected)
+    write_around(staging, name, endpoints, rows)
     manifest = manifest | {"files_sha256": hashes_below(version)}
     extra = version / "assets.extra"
     (extra / "manifest.json").write_text(json.dumps(manifest, indent=1))

@@ -79,7 +79,11 @@ def _array(name: str, values: Any, dtype: str | None) -> np.ndarray:
     # Of text and dictionaries, base64 included, no number is made.
     if found.dtype.kind not in ("iuf" if dtype.startswith("float") else "iu"):
         raise invalid(f"{name}: expected {dtype}, found {_kind(found)}")
-    return found.astype(dtype)
+    with np.errstate(over="ignore"):
+        values = found.astype(dtype)
+    if values.dtype.kind in "iu" and (values != found).any():
+        raise invalid(f"{name}: expected {dtype}, found numbers that do not fit")
+    return values
 
 
 def _kind(found: np.ndarray) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -81,7 +82,9 @@ class RestServer(ThreadingHTTPServer):
             self._places.release()
 
     def handle_error(self, request, client_address):
-        """Says nothing: a client that went away is no news."""
+        """A client that went away is no news; what else happens is."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -126,8 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _get(self) -> None:
         service, path = self.server.service, self.path.partition("?")[0]
         if path == "/healthz":
-            status = 200 if service.ready else 503
-            self._answer(status, {"ready": service.ready})
+            ready = service.ready
+            self._answer(200 if ready else 503, {"ready": ready})
         elif path in ("/metrics", "/monitoring/prometheus/metrics"):
             self._send(200, service.meters.text(service.answering), "text/plain")
         else:

@@ -14,6 +14,7 @@ DTYPES = {
     "float32": (1, "float_val"),
     "float64": (2, "double_val"),
     "int32": (3, "int_val"),
+    "uint8": (4, "int_val"),
     "int64": (9, "int64_val"),
     "bool": (10, "bool_val"),
 }
@@ -24,6 +25,7 @@ SPELLED = {
     "float32": "DT_FLOAT",
     "float64": "DT_DOUBLE",
     "int32": "DT_INT32",
+    "uint8": "DT_UINT8",
     "int64": "DT_INT64",
     "bool": "DT_BOOL",
 }

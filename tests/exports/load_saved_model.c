@@ -2,7 +2,7 @@
  *
  *   load_saved_model FOLDER SIGNATURE OUTPUT ROWS INPUT=FILE...
  *
- * Each FILE holds the float32 values of an input, rows first. The values of OUTPUT are
+ * Each FILE holds the values of an input in its own type, rows first. The values of OUTPUT are
  * printed, one a line. Names of tensors and shapes are read from the model's own
  * signature, so nothing but the folder is needed.
  */
@@ -119,14 +119,14 @@ static TF_Output tensor(TF_Graph *graph, Bytes info, int64_t *dims, int *rank) {
   return found;
 }
 
-static TF_Tensor *read_rows(const char *file, int64_t *dims, int rank, int64_t rows) {
-  size_t count = 1;
+static TF_Tensor *read_rows(const char *file, TF_DataType type, int64_t *dims,
+                            int rank, int64_t rows) {
+  size_t size = TF_DataTypeSize(type);
   dims[0] = rows;
-  for (int i = 0; i < rank; ++i) count *= (size_t)dims[i];
-  TF_Tensor *values =
-      TF_AllocateTensor(TF_FLOAT, dims, rank, count * sizeof(float));
+  for (int i = 0; i < rank; ++i) size *= (size_t)dims[i];
+  TF_Tensor *values = TF_AllocateTensor(type, dims, rank, size);
   FILE *stream = fopen(file, "rb");
-  if (!stream || fread(TF_TensorData(values), sizeof(float), count, stream) != count)
+  if (!stream || fread(TF_TensorData(values), 1, size, stream) != size)
     fail("does not hold the rows", file);
   fclose(stream);
   return values;
@@ -156,7 +156,8 @@ int main(int argc, char **argv) {
     if (!file) fail("expected INPUT=FILE", name);
     *file++ = 0;
     feeds[i] = tensor(graph, lookup(signature, SIGNATURE_INPUTS, name), dims, &rank);
-    values[i] = read_rows(file, dims, rank, atoll(argv[4]));
+    TF_DataType type = TF_OperationOutputType(feeds[i]);
+    values[i] = read_rows(file, type, dims, rank, atoll(argv[4]));
   }
   TF_Output wanted =
       tensor(graph, lookup(signature, SIGNATURE_OUTPUTS, argv[3]), dims, &rank);
@@ -165,6 +166,7 @@ int main(int argc, char **argv) {
                 NULL, status);
   check(status, argv[2]);
 
+  if (TF_TensorType(result) != TF_FLOAT) fail("is not float32", argv[3]);
   const float *found = TF_TensorData(result);
   for (size_t i = 0; i < TF_TensorByteSize(result) / sizeof(float); ++i)
     printf("%.9g\n", found[i]);
