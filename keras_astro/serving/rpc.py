@@ -137,7 +137,8 @@ def status(service: Service, request):
 def _version(spec) -> int | None:
     if spec.version_label:
         raise invalid("version labels are not offered: ask for a version by number")
-    return spec.version.value if spec.HasField("version") else None
+    # Clients that know no version send 0, for the newest.
+    return spec.version.value or None
 
 
 def _name(spec, name: str, number: int) -> None:
