@@ -35,7 +35,7 @@ VERBS = {
         "keras_astro.cli.export:export",
         "Export a verified SavedModel or TFLite.",
     ),
-    "serve": ("keras_astro.cli.serve:serve", "Answer over TF Serving's REST and gRPC."),
+    "serve": ("keras_astro.cli.serve:serve", "Answer as TF Serving does."),
     "inspect": ("keras_astro.cli.inspect:inspect", "Print a model's card."),
     "runs": ("keras_astro.cli.runs:runs", "List, show or compare runs."),
     "explore": (

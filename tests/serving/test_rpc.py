@@ -95,7 +95,7 @@ def test_ovmsclient_is_answered(server, images, wanted):
 
 
 def test_messages_are_those_of_the_generated_classes():
-    from google.protobuf import json_format
+    from google.protobuf import json_format, unknown_fields
     from tensorflow_serving.apis import prediction_log_pb2
 
     ours = protos.PredictionLog()
@@ -108,7 +108,8 @@ def test_messages_are_those_of_the_generated_classes():
     assert theirs.WhichOneof("log_type") == "predict_log"
     back = protos.PredictionLog.FromString(theirs.SerializeToString())
     assert json_format.MessageToDict(back) == json_format.MessageToDict(ours)
-    assert not theirs.predict_log.request.UnknownFields()
+    request = theirs.predict_log.request
+    assert not len(unknown_fields.UnknownFieldSet(request))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "bool"])
