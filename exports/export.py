@@ -19,6 +19,7 @@ from keras_astro.errors import DataError, UsageError
 from keras_astro.exports.card import model_card
 from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
+from keras_astro.exports.serving_files import write_around, write_warm_up
 from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
 from keras_astro.exports.verify import files_of, verify, write_verification
 from keras_astro.inference.hashes import hashes_below
@@ -97,7 +98,10 @@ def export_run(
     }
     with staged(folder) as staging:
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
-        artefact = _write(staging, endpoints, chosen, manifest, ranges, task.name)
+        if chosen.fmt == "saved_model":
+            artefact = _write_saved_model(staging, endpoints, manifest, rows)
+        else:
+            artefact = _write_tflite(staging, endpoints, chosen, manifest, ranges)
         story(f"verifying on {len(sample)} held-out rows in a fresh process")
         found = verify(
             artefact,
@@ -203,20 +207,23 @@ def keras_outputs(endpoints, rows) -> dict[str, np.ndarray]:
     return results
 
 
-def _write(staging, endpoints, chosen: Profile, manifest, rows, name) -> Path:
-    card = model_card(manifest)
-    if chosen.fmt == "saved_model":
-        version = staging / name / "1"
-        write_saved_model(endpoints, version)
-        manifest = manifest | {"files_sha256": hashes_below(version)}
-        extra = version / "assets.extra"
-        extra.mkdir()
-        (extra / "manifest.json").write_text(json.dumps(manifest, indent=1))
-        (extra / "card.md").write_text(card)
-        return staging / name
-    path = staging / f"{name}-{chosen.quantize}.tflite"
-    path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=rows))
-    append_files(path, manifest, card)
+def _write_saved_model(staging, endpoints, manifest, rows) -> Path:
+    name, signatures = manifest["task"], manifest["signatures"]
+    version = staging / name / "1"
+    write_saved_model(endpoints, version)
+    write_warm_up(version, name, signatures, rows)
+    write_around(staging, name, endpoints, rows)
+    manifest = manifest | {"files_sha256": hashes_below(version)}
+    extra = version / "assets.extra"
+    (extra / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    (extra / "card.md").write_text(model_card(manifest))
+    return staging / name
+
+
+def _write_tflite(staging, endpoints, chosen: Profile, manifest, ranges) -> Path:
+    path = staging / f"{manifest['task']}-{chosen.quantize}.tflite"
+    path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=ranges))
+    append_files(path, manifest, model_card(manifest))
     return path
 
 

@@ -20,7 +20,7 @@ LEVELS = (
     ("data", "preprocessing", "layers", "losses", "metrics", "presets"),
     ("models", "simulate"),
     ("tasks",),
-    ("training", "evaluation", "inference", "explore"),
+    ("training", "evaluation", "inference", "explore", "serving"),
     ("tuning", "exports"),
     ("cli",),
 )
@@ -28,7 +28,7 @@ LEVEL = {part: number for number, parts in enumerate(LEVELS) for part in parts}
 
 HEAVY = {"tensorflow", "keras", "keras_tuner", "tensorflow_probability", "tf_keras"}
 # These run in the observatory's install, which has no TensorFlow.
-LIGHT = ("inference", "config", "errors", "data", "cli")
+LIGHT = ("inference", "config", "errors", "data", "cli", "serving")
 # Where a light part may still load TensorFlow, when it is asked for it.
 LAZY = {
     "keras_astro.inference.keras_backend",

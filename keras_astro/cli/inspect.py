@@ -1,15 +1,13 @@
 """kastro inspect."""
 
-from pathlib import Path
-
 import click
 
-from keras_astro.cli.options import json_option
+from keras_astro.cli.options import ArtefactPath, json_option
 from keras_astro.cli.output import answer
 
 
 @click.command()
-@click.argument("artefact", type=click.Path(path_type=Path))
+@click.argument("artefact", type=ArtefactPath())
 @json_option
 def inspect(artefact, as_json):
     """Print the model card of ARTEFACT, or of a run, after checking its hashes.

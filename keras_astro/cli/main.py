@@ -43,6 +43,7 @@ VERBS = {
         "keras_astro.cli.import_h5:import_h5",
         "Convert a network of Keras 2.",
     ),
+    "serve": ("keras_astro.cli.serve:serve", "Answer as TF Serving does."),
     "inspect": ("keras_astro.cli.inspect:inspect", "Print a model's card."),
     "runs": ("keras_astro.cli.runs:runs", "List, show or compare runs."),
     "explore": (

@@ -6,6 +6,21 @@ from pathlib import Path
 
 import click
 
+
+class ArtefactPath(click.Path):
+    """A path to a run or an artefact, or `preset:NAME`."""
+
+    def __init__(self):
+        super().__init__(path_type=Path)
+
+    def convert(self, value, param, ctx):
+        if str(value).startswith("preset:"):
+            from keras_astro.inference.presets import resolve_preset
+
+            value = resolve_preset(value)
+        return super().convert(value, param, ctx)
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the answer as one JSON object."
 )

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from keras_astro.cli.options import json_option, overwrite_option
+from keras_astro.cli.options import ArtefactPath, json_option, overwrite_option
 from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=ArtefactPath())
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -33,12 +33,13 @@ from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
 @overwrite_option
 @json_option
 def predict(model, paths, output, on_bad, refine, overwrite, as_json):
-    """Score the files PATHS with MODEL, a run or an artefact, into a table.
+    """Score the files PATHS with MODEL into a table.
 
-    A .tflite file needs no TensorFlow. Unreadable files are set aside with their
-    reason, in a file beside the table, and the rest goes on.
+    MODEL is a run, an artefact or preset:NAME; a .tflite file needs no TensorFlow.
+    Unreadable files are set aside with their reason, in a file beside the table, and
+    the rest goes on.
 
-    Example: kastro predict lensing.tflite night.zip -o scores.ecsv
+    Example: kastro predict preset:lensing night.zip -o scores.ecsv
     """
     from keras_astro.data.readers import open_many
     from keras_astro.errors import UsageError

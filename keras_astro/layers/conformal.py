@@ -139,7 +139,9 @@ class ConformalPValue(keras.layers.Layer):
         )
         # A product, because a sum of 16-bit integers ends where its terms end, at 1.
         share = ops.full((self.rows, 1), 1.0 / (self.rows + 1.0), scores.dtype)
-        return 1.0 / (self.rows + 1.0) + ops.matmul(at_least, share)[:, 0]
+        p = 1.0 / (self.rows + 1.0) + ops.matmul(at_least, share)[:, 0]
+        # A sum of all shares may round to a little more than 1.
+        return ops.minimum(p, 1.0)
 
     def get_config(self):
         config = super().get_config() | {"rows": self.rows}

@@ -1,6 +1,7 @@
 """An export whose slow steps are taken from an earlier one, to be sabotaged."""
 
 import functools
+import json
 import zipfile
 
 import numpy as np
@@ -74,3 +75,85 @@ def altered(model, model_bytes):
     kernel.reshape(-1)[::3] = 0
     end = start + kernel.nbytes
     return model_bytes[:start] + kernel.tobytes() + model_bytes[end:]
+
+
+# Settings that train in seconds; the other two cases have fixtures of their own.
+SETTINGS = {
+    "stellar": [
+        "data.simulated_rows=320",
+        "train.epochs=1",
+        "train.jit=off",
+        "preprocessing.pca_components=8",
+        "preprocessing.continuum_bins=6",
+        "model.latent_dim=3",
+        "model.hidden=[16]",
+        "model.regressor_hidden=[16]",
+        "model.members=2",
+        "simulation.pixels=240",
+    ],
+    "alerts": [
+        "data.simulated_rows=200",
+        "train.epochs=1",
+        "model.filters=[6, 8]",
+        "model.latent_dim=8",
+        "model.hidden=[16]",
+        "model.metadata=true",
+    ],
+    "galaxies": [
+        "data.simulated_rows=60",
+        "model.filters=[8, 8]",
+        "model.hidden=16",
+        "model.components=2",
+        "train.epochs=1",
+        "train.batch_size=32",
+        "streaming.rows_per_epoch=128",
+    ],
+}
+
+
+def tiny_run(case, folder):
+    """A finished run of a case on tiny settings, and its parts."""
+    from keras_astro.data.sample import MemorySource, concatenate
+    from keras_astro.tasks.catalog import get_task, load_config
+    from keras_astro.training.run import Run
+    from keras_astro.training.train import load_or_make_split, make_parts, train
+
+    config, task = load_config(case, SETTINGS[case]), get_task(case)
+    blocks = list(task.simulate(config, config.data.simulated_rows, seed=1))
+    rows = MemorySource(concatenate(blocks))
+    run = Run.create(folder / "run", config)
+    train(task, rows, run)
+    return run, make_parts(rows, load_or_make_split(rows, run, config))
+
+
+@pytest.fixture(scope="session")
+def saved_case(request, tmp_path_factory):
+    """Folder of a case's SavedModel and what is around it, and its manifest."""
+
+    @functools.cache
+    def saved(case):
+        from keras_astro.exports.export import export_run
+
+        if case == "lensing":
+            folder = request.getfixturevalue("artefact")("saved_model").path.parent
+        else:
+            folder = tmp_path_factory.mktemp(case)
+            if case == "cgm":
+                known = request.getfixturevalue("cgm_run")
+                run, parts = known.run, known.parts
+            else:
+                run, parts = tiny_run(case, folder)
+            folder = folder / "out"
+            held_out = parts.test if len(parts.test) else parts.calibration
+            export_run(
+                run,
+                parts.calibration,
+                held_out,
+                fmt="saved_model",
+                out_dir=folder,
+                story=lambda _: None,
+            )
+        manifest = folder / case / "1" / "assets.extra" / "manifest.json"
+        return folder, json.loads(manifest.read_text())
+
+    return saved
