@@ -20,6 +20,7 @@ EXTRAS = {
         "pyarrow",
     ),
     "parquet": ("pyarrow",),
+    "kafka": ("confluent_kafka",),
 }
 BASE = ("numpy", "h5py", "astropy", "ai_edge_litert", "pydantic", "click", "PIL")
 
