@@ -51,6 +51,16 @@ class Broker:
             producer.produce(topic, value, partition=number % partitions)
         assert producer.flush(10) == 0
 
+    def committed(self, group, topic, partitions):
+        """The offset of each partition that the group has committed to."""
+        from confluent_kafka import Consumer, TopicPartition
+
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": group})
+        places = [TopicPartition(topic, number) for number in range(partitions)]
+        with contextlib.closing(consumer):
+            found = consumer.committed(places, timeout=10)
+        return [max(place.offset, 0) for place in found]
+
     def read(self, topic):
         from confluent_kafka import Consumer, KafkaError, TopicPartition
 

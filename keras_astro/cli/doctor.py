@@ -21,6 +21,7 @@ EXTRAS = {
     ),
     "parquet": ("pyarrow",),
     "kafka": ("confluent_kafka",),
+    "metrics": ("prometheus_client",),
 }
 BASE = ("numpy", "h5py", "astropy", "ai_edge_litert", "pydantic", "click", "PIL")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from keras_astro.errors import ConfigError, DataError, UsageError, missing_extra
 
 SCHEME = "kafka://"
+# What the clients have to say of their connections.
+LOG = logging.getLogger("keras_astro.kafka")
+LOG.addHandler(logging.NullHandler())
 # Longest wait for the first answer of a broker.
 CONTACT_SECONDS = 15.0
 # What the guarantees of the stream rest on.
@@ -134,9 +138,9 @@ def open_client(kind: str, topic: KafkaTopic, settings: dict[str, Any]) -> Any:
     try:
         client = getattr(kafka, kind)(
             settings | {"bootstrap.servers": topic.brokers},
-            # Lost connections are mended by the client, and are no news on stderr.
+            # Lost connections are mended by the client, which logs them.
             error_cb=lambda error: None,
-            logger=_quiet(),
+            logger=LOG,
         )
     except kafka.KafkaException as error:
         reason = error.args[0].str()
@@ -150,12 +154,3 @@ def open_client(kind: str, topic: KafkaTopic, settings: dict[str, Any]) -> Any:
             hint="Check the address, and credentials in --kafka-config.",
         ) from error
     return client
-
-
-def _quiet():
-    import logging
-
-    logger = logging.getLogger("keras_astro.kafka")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    return logger

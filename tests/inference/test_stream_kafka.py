@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,37 @@ def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
     rejected = {one["packet"]: one["reason"] for one in lines(sink / REJECTED)}
     assert len(rejected) == 3
     assert all(name.startswith("alerts/") for name in rejected)
+
+
+def test_a_partition_that_went_to_another_member_is_left_to_it(broker):
+    broker.send("shared", [b"%d" % n for n in range(20)], partitions=2)
+    topic = KafkaTopic.parse(broker.address("shared"))
+    end = time.monotonic() + 40
+
+    def source(stack):
+        made = KafkaSource(topic, "two", settings=SOON, follow=True)
+        return stack.enter_context(contextlib.closing(made))
+
+    with contextlib.ExitStack() as stack:
+        first = source(stack)
+        held = []
+        while len(held) < 20 and time.monotonic() < end:
+            held += first.poll(20, 0.1)
+        first.confirm([packet for packet in held if packet.offset < 3])
+        assert broker.committed("two", "shared", 2) == [3, 3]
+        second = source(stack)
+        taken = []
+        while not taken and time.monotonic() < end:
+            first.poll(20, 0.1)
+            taken = second.poll(20, 0.1)
+        (theirs,) = {packet.partition for packet in taken}
+        # What the first had not confirmed comes to the second, who has its say alone.
+        assert [packet.offset for packet in taken][:1] == [3]
+        first.confirm(held)
+        expected = [10, 10]
+        expected[theirs] = 3
+        assert broker.committed("two", "shared", 2) == expected
+    assert time.monotonic() < end
 
 
 def test_an_absent_topic_is_refused(broker, tmp_path, refused):
