@@ -196,3 +196,12 @@ def packets():
     from packets import Packets
 
     return Packets()
+
+
+@pytest.fixture(scope="session")
+def broker():
+    """A Kafka-compatible broker, started for the session and stopped after it."""
+    from broker import started
+
+    with started() as running:
+        yield running

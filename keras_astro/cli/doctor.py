@@ -20,6 +20,8 @@ EXTRAS = {
         "pyarrow",
     ),
     "parquet": ("pyarrow",),
+    "kafka": ("confluent_kafka",),
+    "metrics": ("prometheus_client",),
 }
 BASE = ("numpy", "h5py", "astropy", "ai_edge_litert", "pydantic", "click", "PIL")
 

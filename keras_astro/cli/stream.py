@@ -1,6 +1,7 @@
 """kastro stream."""
 
 import contextlib
+import logging
 import signal
 from pathlib import Path
 
@@ -17,15 +18,33 @@ EVERY_SECONDS = 10.0
 @click.option(
     "--source",
     "source_path",
-    type=click.Path(path_type=Path),
     required=True,
-    help="Folder of .avro packets, or one file.",
+    help="Folder of .avro packets, one file, or kafka://HOST:PORT/TOPIC.",
 )
+@click.option("--group", default=None, help="Consumer group of a Kafka source.")
 @click.option(
     "--sink",
-    type=click.Path(path_type=Path),
     required=True,
-    help="Folder for alerts.jsonl and rejected.jsonl; continued where it exists.",
+    help="Folder, continued where it exists, or kafka://HOST:PORT/TOPIC.",
+)
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["jsonl", "parquet"]),
+    default=None,
+    help="Files of a sink's folder: alerts.jsonl (default), or alerts-N.parquet.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Folder for rejected.jsonl and done.txt; that of the sink by default.",
+)
+@click.option(
+    "--kafka-config",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="File of librdkafka's settings, name=value a line, as for credentials.",
 )
 @click.option(
     "--schema",
@@ -43,44 +62,131 @@ EVERY_SECONDS = 10.0
     help="Most packets classified at once.",
 )
 @click.option("--follow", is_flag=True, help="Wait for further packets until stopped.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="Port on 127.0.0.1 for Prometheus; 0 takes a free one.",
+)
 @json_option
-def stream(model, source_path, sink, schema_file, registry, batch, follow, as_json):
+def stream(
+    model,
+    source_path,
+    group,
+    sink,
+    fmt,
+    state,
+    kafka_config,
+    schema_file,
+    registry,
+    batch,
+    follow,
+    metrics_port,
+    as_json,
+):
     """Classify a stream of alert packets with MODEL, a .tflite artefact or a run.
 
-    Every packet ends as a row in alerts.jsonl, or in rejected.jsonl with the reason. A
+    Every packet ends as a row in the sink, or in rejected.jsonl with the reason. A
     stream that was stopped or killed goes on where it was: nothing is lost, and at
-    most the last batch is written twice. SIGTERM ends it after the batch in hand.
+    most what was not flushed is written twice. SIGTERM ends it after the batch in hand.
 
     Example: kastro stream alerts.tflite --source night/ --sink rows/
     """
     from keras_astro.data.readers.avro import Schemas
     from keras_astro.inference.predictor import open_predictor
     from keras_astro.inference.stream import AlertStream
-    from keras_astro.inference.stream_sink import JsonLinesSink
-    from keras_astro.inference.stream_source import FolderSource
+    from keras_astro.inference.stream_kafka import read_settings
 
+    folder = _checked(source_path, group, sink, fmt, state, kafka_config)
+    settings = read_settings(kafka_config)
     if model.suffix != ".tflite":
         load_tensorflow()
     predictor = open_predictor(model)
     schemas = Schemas.read(schema_file, registry=registry)
-    with (
-        contextlib.closing(JsonLinesSink(sink)) as rows,
-        contextlib.closing(
-            FolderSource(source_path, sink / "done.txt", follow=follow)
-        ) as source,
-    ):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_logged())
+        rows = _sink(sink, fmt, folder, settings)
+        stack.enter_context(contextlib.closing(rows))
+        source = _source(source_path, group, folder, settings, follow)
+        stack.enter_context(contextlib.closing(source))
         work = AlertStream(predictor, source, rows, schemas=schemas, batch=batch)
+        if metrics_port is not None:
+            from keras_astro.inference.stream_metrics import served_metrics
+
+            port = stack.enter_context(
+                served_metrics(lambda: work.account, metrics_port)
+            )
+            story(f"metrics at http://127.0.0.1:{port}/metrics")
         before = signal.signal(signal.SIGTERM, lambda *_: work.stop())
-        try:
-            account = work.run(progress=_Told())
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        stack.callback(signal.signal, signal.SIGTERM, before)
+        account = work.run(progress=_Told())
     content = vars(account) | {"balanced": account.balanced, "stopped": work.stopping}
     text = (
         f"{account.alerts} alerts: {account.written} written, {account.rejected} "
         f"rejected, {account.written / max(account.seconds, 1e-9):.0f} a second"
     )
     answer(content, text, as_json=as_json)
+
+
+def _checked(source, group, sink, fmt, state, kafka_config) -> Path:
+    """The folder for what the stream keeps for itself, if the options fit together."""
+    from keras_astro.errors import UsageError
+    from keras_astro.inference.stream_kafka import is_kafka
+
+    mistakes = {
+        "a Kafka source needs a consumer group: give --group": (
+            is_kafka(source) and not group
+        ),
+        "--group is for a Kafka source": group and not is_kafka(source),
+        "a Kafka sink keeps no files: give a folder for them with --state": (
+            is_kafka(sink) and state is None
+        ),
+        "--format is for a sink that is a folder": fmt and is_kafka(sink),
+        "--kafka-config is for a Kafka source or sink": (
+            kafka_config and not (is_kafka(source) or is_kafka(sink))
+        ),
+    }
+    for text, made in mistakes.items():
+        if made:
+            raise UsageError(text, hint="See kastro stream --help.")
+    return state or Path(sink)
+
+
+def _sink(sink: str, fmt: str | None, folder: Path, settings):
+    from keras_astro.inference.stream_kafka import KafkaTopic, is_kafka
+    from keras_astro.inference.stream_kafka_sink import KafkaSink
+    from keras_astro.inference.stream_parquet_sink import ParquetSink
+    from keras_astro.inference.stream_sink import JsonLinesSink
+
+    if is_kafka(sink):
+        return KafkaSink(KafkaTopic.parse(sink), folder, settings=settings)
+    kind = ParquetSink if fmt == "parquet" else JsonLinesSink
+    return kind(Path(sink), state=folder)
+
+
+def _source(source: str, group: str | None, folder: Path, settings, follow: bool):
+    from keras_astro.inference.stream_kafka import KafkaTopic, is_kafka
+    from keras_astro.inference.stream_kafka_source import KafkaSource
+    from keras_astro.inference.stream_source import FolderSource
+
+    if is_kafka(source):
+        topic = KafkaTopic.parse(source)
+        return KafkaSource(topic, group, settings=settings, follow=follow)
+    return FolderSource(Path(source), folder / "done.txt", follow=follow)
+
+
+@contextlib.contextmanager
+def _logged():
+    """Tells on stderr of brokers that are out of reach, while the stream waits."""
+    from keras_astro.inference.stream_kafka import LOG
+
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: story(record.getMessage())
+    LOG.addHandler(handler)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
 
 
 class _Told:

@@ -1,15 +1,15 @@
 """Alerts from a stream to rows: micro-batches, everything accounted for.
 
 Each packet ends in exactly one place: a row of the sink, or the dead-letter file with
-its reason. It is confirmed to its source after that is on disk, so that a kill loses
-nothing and repeats at most the last batch.
+its reason. It is confirmed to its source after the sink's flush, so that a kill loses
+nothing and repeats at most what was not flushed.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,11 @@ from keras_astro.data.readers.avro import NO_SCHEMAS, Schemas, read_packets
 from keras_astro.errors import DataError, UsageError
 from keras_astro.inference.alert_quality import alert_flags
 from keras_astro.inference.predictor import Predictor
-from keras_astro.inference.stream_sink import JsonLinesSink
+from keras_astro.inference.stream_sink import Rejected, RowSink
 from keras_astro.inference.stream_source import Packet, PacketSource
 
 # Longest that a packet waits for others to share its batch.
 MOST_WAIT_SECONDS = 0.02
-
-Rejected = tuple[str, str, bytes]
 
 
 @dataclass
@@ -70,7 +68,7 @@ class AlertStream:
         self,
         predictor: Predictor,
         source: PacketSource,
-        sink: JsonLinesSink,
+        sink: RowSink,
         *,
         schemas: Schemas = NO_SCHEMAS,
         batch: int = 64,
@@ -88,6 +86,7 @@ class AlertStream:
         self.batch = batch
         self.account = Account()
         self.stopping = False
+        self._unconfirmed: list[Packet] = []
         inputs = predictor.manifest["signatures"]["predict"]["inputs"]
         self.shape = tuple(inputs["stamps"]["shape"][1:])
 
@@ -107,22 +106,35 @@ class AlertStream:
                     progress(self.account)
             elif self.source.exhausted:
                 break
+            elif self.sink.due:
+                self.settle()
+        self.settle()
         self.account.seconds = time.monotonic() - start
         return self.account
 
     def handle(self, packets: Sequence[Packet]) -> None:
-        """Classifies one batch, writes it, and confirms it to the source."""
+        """Classifies and writes one batch; confirms it once the sink has flushed."""
         alerts: list[Alert] = []
         rejected: list[Rejected] = []
         for packet in packets:
             self._decode(packet, alerts, rejected)
         rows = self._classify(alerts) if alerts else []
         self.sink.write(rows, rejected)
-        self.source.confirm(packets)
+        # Their bytes are dealt with, and would fill the memory until a late flush.
+        self._unconfirmed += [replace(packet, data=b"") for packet in packets]
+        if self.sink.due:
+            self.settle()
         self.account.packets += len(packets)
         self.account.alerts += len(alerts) + len(rejected)
         self.account.written += len(rows)
         self.account.rejected += len(rejected)
+
+    def settle(self) -> None:
+        """Flushes the sink and confirms to the source what it holds."""
+        if self._unconfirmed:
+            self.sink.flush()
+            self.source.confirm(self._unconfirmed)
+            self._unconfirmed = []
 
     def _decode(self, packet: Packet, alerts: list, rejected: list) -> None:
         count = 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import base64
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,60 +15,121 @@ from keras_astro.errors import DataError
 ROWS = "alerts.jsonl"
 REJECTED = "rejected.jsonl"
 
+Row = Mapping[str, Any]
+Rejected = tuple[str, str, bytes]
 
-class JsonLinesSink:
-    """Appends rows and rejected packets to two files of a folder.
+
+class RowSink(abc.ABC):
+    """Takes rows and rejected packets; what was flushed survives a crash."""
+
+    @abc.abstractmethod
+    def write(self, rows: Sequence[Row], rejected: Sequence[Rejected]) -> None:
+        """Takes rows, and rejected packets as `(name, reason, bytes)`."""
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to flush; so after each batch, unless a sink waits."""
+        return True
+
+    @abc.abstractmethod
+    def flush(self) -> None:
+        """Returns when everything that was taken is kept for good."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Gives back what is held; what was not flushed may be lost."""
+
+
+class LinesFile:
+    """A file of JSON lines that is continued where it exists.
 
     Args:
-        folder: Made where it is absent; files in it are continued.
+        path: Its folder is made where it is absent.
+
+    Raises:
+        DataError: If the disk refuses.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = whole_lines(path)
+        except OSError as error:
+            raise refused_by_disk(path.parent, error) from error
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Appends a line for each row."""
+        try:
+            self._file.writelines(json.dumps(r, allow_nan=False) + "\n" for r in rows)
+        except OSError as error:
+            raise refused_by_disk(self.path.parent, error) from error
+
+    def flush(self) -> None:
+        """Brings the lines to the disk."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise refused_by_disk(self.path.parent, error) from error
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class DeadLetters(LinesFile):
+    """Rejected packets with their reasons, `rejected.jsonl` of a folder.
+
+    Args:
+        folder: Made where it is absent.
 
     Raises:
         DataError: If the disk refuses.
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._files = {
-                name: whole_lines(folder / name) for name in (ROWS, REJECTED)
-            }
-        except OSError as error:
-            raise _refused(folder, error) from error
+        super().__init__(folder / REJECTED)
 
-    def write(
-        self,
-        rows: Sequence[Mapping[str, Any]],
-        rejected: Sequence[tuple[str, str, bytes]],
-    ) -> None:
-        """Appends rows, and rejected packets as `(name, reason, bytes)`; then syncs."""
-        lines = {
-            ROWS: [json.dumps(row, allow_nan=False) for row in rows],
-            REJECTED: [
-                json.dumps(
-                    {
-                        "packet": name,
-                        "reason": reason,
-                        "bytes": base64.b64encode(data).decode(),
-                    }
-                )
+    def take(self, rejected: Sequence[Rejected]) -> None:
+        """Appends `(name, reason, bytes)`; then flushes."""
+        if rejected:
+            self.write(
+                {
+                    "packet": name,
+                    "reason": reason,
+                    "bytes": base64.b64encode(data).decode(),
+                }
                 for name, reason, data in rejected
-            ],
-        }
-        try:
-            for name, texts in lines.items():
-                if texts:
-                    file = self._files[name]
-                    file.write("".join(f"{text}\n" for text in texts))
-                    file.flush()
-                    os.fsync(file.fileno())
-        except OSError as error:
-            raise _refused(self.folder, error) from error
+            )
+            self.flush()
 
-    def close(self) -> None:
-        """Closes both files."""
-        for file in self._files.values():
-            file.close()
+
+class JsonLinesSink(RowSink):
+    """Appends rows to `alerts.jsonl` and rejected packets to `rejected.jsonl`.
+
+    Args:
+        folder: Made where it is absent; files in it are continued.
+        state: Another folder for the rejected packets.
+
+    Raises:
+        DataError: If the disk refuses.
+    """
+
+    def __init__(self, folder: Path, *, state: Path | None = None):
+        self._rows = LinesFile(folder / ROWS)
+        self._dead = DeadLetters(state or folder)
+
+    def write(self, rows, rejected):
+        self._rows.write(rows)
+        self._dead.take(rejected)
+
+    def flush(self):
+        self._rows.flush()
+
+    def close(self):
+        self._rows.close()
+        self._dead.close()
 
 
 def whole_lines(path: Path):
@@ -87,7 +149,8 @@ def whole_lines(path: Path):
     return path.open("a")
 
 
-def _refused(folder: Path, error: OSError) -> DataError:
+def refused_by_disk(folder: Path, error: OSError) -> DataError:
+    """The error of a folder that takes no more."""
     return DataError(
         f"{folder}: cannot be written ({error.strerror or error})",
         hint="Free disk space or choose another folder with --sink.",

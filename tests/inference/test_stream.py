@@ -2,44 +2,22 @@
 
 import base64
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from streams import Constant, lines
 
-from keras_astro.data.alert_schema import CLASSES
 from keras_astro.errors import DataError, UsageError
 from keras_astro.inference.stream import AlertStream
 from keras_astro.inference.stream_sink import REJECTED, ROWS, JsonLinesSink
 from keras_astro.inference.stream_source import FolderSource
-
-
-class Constant:
-    """A model that calls every alert an AGN."""
-
-    path = "constant.tflite"
-
-    def __init__(self, task="alerts", seconds=0.0):
-        spec = {"inputs": {"stamps": {"shape": [None, 63, 63, 3]}}}
-        self.manifest = {
-            "task": task,
-            "classes": list(CLASSES),
-            "signatures": {"predict": spec},
-        }
-        self.seconds = seconds
-
-    def run(self, signature, inputs, *, batch_size):
-        time.sleep(self.seconds)
-        rows = len(inputs["stamps"])
-        values = {"class_index": 1.0, "abstains": 0.0, "is_anomaly": 1.0, "score": 2.5}
-        return {name: np.full(rows, value) for name, value in values.items()}
 
 
 @contextlib.contextmanager
@@ -51,11 +29,6 @@ def stream(source, sink, *, follow=False, model=None, **options):
         ) as packets,
     ):
         yield AlertStream(model or Constant(), packets, rows, **options)
-
-
-def lines(path):
-    text = path.read_text() if path.is_file() else ""
-    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.fixture
@@ -128,14 +101,14 @@ def test_following_takes_what_comes_later(tmp_path, packets):
 
 
 SLOW = """
-import contextlib, importlib.util, sys
+import sys
 from pathlib import Path
-spec = importlib.util.spec_from_file_location("streams", sys.argv[1])
-streams = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(streams)
-source, sink = map(Path, sys.argv[2:4])
-model = streams.Constant(seconds=0.05)
-with streams.stream(source, sink, batch=3, model=model) as work:
+sys.path[:0] = sys.argv[1:3]
+from streams import Constant
+from test_stream import stream
+source, sink = map(Path, sys.argv[3:5])
+model = Constant(seconds=0.05)
+with stream(source, sink, batch=3, model=model) as work:
     work.run(progress=lambda account: print(account.written, flush=True))
 assert "tensorflow" not in sys.modules
 """
@@ -143,7 +116,8 @@ assert "tensorflow" not in sys.modules
 
 def test_a_kill_loses_nothing_and_repeats_at_most_a_batch(night, tmp_path):
     sink = tmp_path / "rows"
-    words = [sys.executable, "-c", SLOW, __file__, night, sink]
+    folder = Path(__file__).parent
+    words = [sys.executable, "-c", SLOW, folder.parent, folder, night, sink]
     for _ in range(2):
         with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
