@@ -146,7 +146,7 @@ def saved_case(request, tmp_path_factory):
             folder = folder / "out"
             held_out = parts.test if len(parts.test) else parts.calibration
             with pytest.MonkeyPatch.context() as patch:
-                # The C program compares with Keras itself; another process takes seconds.
+                # The C program compares with Keras; another process takes seconds.
                 patch.setattr(export, "verify", lambda *_, **__: {})
                 export.export_run(
                     run,
