@@ -94,6 +94,8 @@ def export_run(
     expected = keras_outputs(endpoints, rows)
     manifest |= {
         "quantization": chosen.quantize,
+        # Paths say where rows lay on one machine, which is of no use on another.
+        "settings": run.config.model_dump(mode="json", exclude={"data": {"paths"}}),
         "signatures": {name: manifest["signatures"][name] for name in endpoints},
     }
     with staged(folder) as staging:
