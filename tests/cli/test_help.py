@@ -12,10 +12,13 @@ VERBS = (
     "data",
     "tune",
     "train",
+    "finetune",
     "evaluate",
     "predict",
     "stream",
     "export",
+    "import-h5",
+    "serve",
     "inspect",
     "runs",
     "explore",
@@ -84,7 +87,7 @@ def test_help_loads_no_heavy_package(front):
 
 
 def test_help_loads_no_verb(front):
-    verbs = {f"keras_astro.cli.{verb}" for verb in VERBS}
+    verbs = {f"keras_astro.cli.{verb.replace('-', '_')}" for verb in VERBS}
     assert verbs.isdisjoint(front["modules"])
 
 
