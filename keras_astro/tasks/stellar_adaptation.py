@@ -29,6 +29,7 @@ from keras_astro.tasks.stellar_features import (
     BLOCK,
     LABELS,
     Features,
+    blocks,
     features,
     label_units,
     model_inputs,
@@ -37,6 +38,8 @@ from keras_astro.tasks.stellar_features import (
 
 # Observed rows held back: they choose nothing and set the domain flag.
 FRACTIONS = {"train": 0.7, "validation": 0.15, "calibration": 0.15}
+# Residuals are rolled by a tenth of the spectrum at least, past what noise remembers.
+NEAREST = 0.1
 # Codes kept to be drawn.
 SHOWN = 500
 
@@ -227,15 +230,39 @@ class StellarAdaptation(Adaptation):
         }
 
     def _dressed(self, part: str, repeat: int) -> Features:
-        """Synthetic stars as the decoder draws them, with observed residuals."""
+        """Synthetic stars as the decoder draws them, with observed residuals.
+
+        What an observed spectrum leaves over lacks the noise that its own code has
+        taken up, so that the encoder would not see it. Rolled along the wavelengths, it
+        no longer is at right angles to the codes, but as large and as correlated.
+        """
         rng = np.random.default_rng([self.config.seed, 4])
-        seen = self.seen[part]
-        code = _run(self.encoder, seen.coefficients)
-        left = seen.coefficients - _run(self.decoder, code)
+        left = self._left_over(part)
         drawn = np.tile(_run(self.decoder, self.codes[part]), (repeat, 1))
         row = rng.integers(len(left), size=len(drawn))
+        pixels = left.shape[1]
+        far = int(pixels * NEAREST)
+        step = rng.integers(far, pixels - far, size=len(drawn))
+        for rows in np.array_split(np.arange(len(drawn)), -(-len(drawn) // BLOCK)):
+            place = (np.arange(pixels) - step[rows, None]) % pixels
+            noise = np.take_along_axis(left[row[rows]], place, axis=1)
+            drawn[rows] += self._projected(noise)
         labels = np.tile(self.synthetic[part].labels, (repeat, 1))
-        return Features(drawn + left[row], seen.level[row], None, labels)
+        return Features(drawn, self.seen[part].level[row], None, labels)
+
+    def _left_over(self, part: str) -> np.ndarray:
+        """Normalised observed spectra without their reconstructions."""
+        left = []
+        for spectra, _ in blocks(self.stem, self.observed[part]):
+            seen = spectra["normalised"]
+            code = self.decoder(self.encoder(self.components(seen)))
+            left.append(seen - np.asarray(self.components(code, inverse=True)))
+        return np.concatenate(left)
+
+    def _projected(self, noise: np.ndarray) -> np.ndarray:
+        """Coefficients of what is added to a spectrum."""
+        none = np.zeros_like(noise[:1])
+        return np.asarray(self.components(noise) - self.components(none))
 
     def _correct(self, model: keras.Model) -> None:
         if self.labelled is None:
