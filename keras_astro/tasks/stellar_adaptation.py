@@ -22,6 +22,7 @@ from keras_astro.models.transfer import (
     unfreeze,
 )
 from keras_astro.tasks.base import Adaptation, Parts, Stage
+from keras_astro.tasks.dressing import NEAREST_ROLL, widening
 from keras_astro.tasks.few_shot import fit_correction
 from keras_astro.tasks.stellar import Prepared, StellarTask, regressor_features
 from keras_astro.tasks.stellar_config import StellarConfig
@@ -38,8 +39,8 @@ from keras_astro.tasks.stellar_features import (
 
 # Observed rows held back: they choose nothing and set the domain flag.
 FRACTIONS = {"train": 0.7, "validation": 0.15, "calibration": 0.15}
-# Residuals are rolled by a tenth of the spectrum at least, past what noise remembers.
-NEAREST = 0.1
+# What the manifest says, and with it tables, cards and reports.
+INTERVALS = "not calibrated on observed spectra"
 # Codes kept to be drawn.
 SHOWN = 500
 
@@ -97,7 +98,11 @@ class StellarAdaptation(Adaptation):
             n: _run(self.encoder, f.coefficients) for n, f in self.synthetic.items()
         }
         self.before = _run(self.encoder, self.seen["validation"].coefficients)
-        self.facts: dict[str, object] = {"observed_rows": len(observed)}
+        self.atmospheres = len(np.unique(parts.train.facts()["group"]))
+        self.facts: dict[str, object] = {
+            "observed_rows": len(observed),
+            "intervals": INTERVALS,
+        }
 
     def stages(self) -> Iterator[Stage]:
         """The autoencoder on both domains, then the regressors on dressed stars."""
@@ -142,7 +147,10 @@ class StellarAdaptation(Adaptation):
             regressor_features(self.config, self.encoder, dressed), verbose=0
         )
         mean, sd = (np.asarray(x) for x in model.get_layer("mixture")(raw))
-        model.get_layer("bounds").calibrate(dressed.labels, mean, sd)
+        bounds = model.get_layer("bounds")
+        bounds.calibrate(dressed.labels, mean, sd)
+        ends = np.asarray(bounds([mean, sd]))
+        bounds.widen(self._widening(model, ends[..., 1] - ends[..., 0]))
         self._correct(model)
         return model
 
@@ -241,7 +249,7 @@ class StellarAdaptation(Adaptation):
         drawn = np.tile(_run(self.decoder, self.codes[part]), (repeat, 1))
         row = rng.integers(len(left), size=len(drawn))
         pixels = left.shape[1]
-        far = int(pixels * NEAREST)
+        far = int(pixels * NEAREST_ROLL)
         step = rng.integers(far, pixels - far, size=len(drawn))
         for rows in np.array_split(np.arange(len(drawn)), -(-len(drawn) // BLOCK)):
             place = (np.arange(pixels) - step[rows, None]) % pixels
@@ -255,9 +263,27 @@ class StellarAdaptation(Adaptation):
         left = []
         for spectra, _ in blocks(self.stem, self.observed[part]):
             seen = spectra["normalised"]
-            code = self.decoder(self.encoder(self.components(seen)))
-            left.append(seen - np.asarray(self.components(code, inverse=True)))
+            star = self.decoder(self.encoder(self.components(seen)))
+            left.append(seen - np.asarray(self.components(star, inverse=True)))
         return np.concatenate(left)
+
+    def _widening(self, model: keras.Model, widths: np.ndarray) -> np.ndarray:
+        """Factors of the intervals for what separates the domains, in label units.
+
+        Observed and synthetic stars are alike as populations, so that a difference of
+        their mean labels beyond chance is an error of the estimates.
+        """
+        probe = keras.Model(model.input, {n: model.output[n] for n in LABELS})
+        found = [_outputs(probe, part) for part in self.observed.values()]
+        seen = np.stack([np.concatenate([f[n] for f in found]) for n in LABELS], axis=1)
+        known = self.synthetic["train"].labels
+        shift = seen.mean(axis=0) - known.mean(axis=0)
+        chance = seen.var(axis=0) / len(seen) + known.var(axis=0) / self.atmospheres
+        factors = widening(shift, chance, widths)
+        for i, name in enumerate(LABELS):
+            self.facts[f"shift_{name}"] = float(shift[i])
+            self.facts[f"widening_{name}"] = float(factors[i])
+        return factors
 
     def _projected(self, noise: np.ndarray) -> np.ndarray:
         """Coefficients of what is added to a spectrum."""
