@@ -175,7 +175,7 @@ def test_a_moved_run_says_what_its_intervals_are(moved):
     adapted = read_adapted(new.path)
     section = adaptation_section(adapted)
     assert section.figures[0][0] == "domain_map"
-    titles = [axes.get_title() for axes in section.figures[0][1].axes]
+    titles = [axes.get_title(loc="left") for axes in section.figures[0][1].axes]
     assert titles[0] == f"Before: AUC {adapted.facts['domain_auc_before']:.2f}"
     assert all(adapted.facts[f"widening_{name}"] >= 1 for name in LABELS)
 

@@ -31,7 +31,7 @@ def domain_map(
     Example:
         >>> codes = np.eye(3)
         >>> figure = domain_map({"Before": (codes, codes + 1), "After": (codes, codes)})
-        >>> [axes.get_title() for axes in figure.axes]
+        >>> [axes.get_title(loc="left") for axes in figure.axes]
         ['Before', 'After']
     """
     sets = [np.asarray(c, float) for pair in panels.values() for c in pair]
