@@ -47,10 +47,10 @@ def caveat(manifest: dict[str, Any]) -> str:
     metrics = manifest["metrics"]
     if "coverage_68" not in metrics:
         return f"Intervals {said}; their coverage is not known"
-    held = [f"{metrics[f'coverage_{level}']['value']:.0%}" for level in (68, 95)]
+    held = [100 * metrics[f"coverage_{level}"]["value"] for level in (68, 95)]
     return (
-        f"Intervals {said}; those of 68 % held {held[0]} and those of 95 % {held[1]} "
-        "of the truths where it was measured"
+        f"Intervals {said}; those of 68 % held {held[0]:.1f} % and those of 95 % "
+        f"held {held[1]:.1f} % of the truths where it was measured"
     )
 
 

@@ -149,4 +149,4 @@ def test_measured_coverage_stands_in_the_warning():
     parent = {"intervals": "not calibrated on observed spectra"}
     text = caveat({"parent": parent, "metrics": held})
     assert text.startswith("Intervals not calibrated on observed spectra; ")
-    assert "68 % held 34 % and those of 95 % held 48 %" in text
+    assert "68 % held 34.0 % and those of 95 % held 47.5 %" in text
