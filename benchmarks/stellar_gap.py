@@ -5,10 +5,11 @@ then each is corrected by five labelled stars drawn from the observed rows, 200 
 
     kastro simulate stellar -n 8000 -o clean.h5 --seed 11 \
         --set simulation.preset=cannon --set simulation.gap=clean
-    kastro simulate stellar -n 4000 -o observed.h5 --seed 12 \
+    kastro simulate stellar -n 4000 -o observed.h5 --seed 20 \
         --set simulation.preset=cannon --set simulation.gap=observed \
         --set simulation.rows_per_atmosphere=1
-    (test.h5 likewise, -n 1000 --seed 13)
+    (test.h5 likewise, -n 1000 --seed 30; then both with
+    --seed 27 and 37 and --set simulation.gap_seed=7)
     kastro train stellar --data clean.h5 -o before
     kastro finetune before --data observed.h5 -o after
     python benchmarks/stellar_gap.py before after observed.h5 test.h5

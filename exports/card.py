@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_astro.inference.manifest import caveat
+
 
 def model_card(manifest: dict[str, Any]) -> str:
     """Markdown text from a manifest.
@@ -17,6 +19,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         f"Made by keras-astro {manifest['kastro_version']} on {manifest['created']}; "
         f"numeric type: {manifest['quantization']}; model {manifest['model_sha256']}.",
         "",
+        *_warning(manifest),
         *_decision(manifest["calibration"]),
         "## Measured",
         "",
@@ -33,6 +36,11 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _warning(manifest: dict[str, Any]) -> list[str]:
+    text = caveat(manifest)
+    return ["## Warning", "", f"{text}.", ""] if text else []
 
 
 def _decision(calibration: dict[str, Any]) -> list[str]:

@@ -44,6 +44,7 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
     from keras_astro.data.readers import open_many
     from keras_astro.errors import UsageError
     from keras_astro.inference.batch import predict_source
+    from keras_astro.inference.manifest import caveat
     from keras_astro.inference.predictor import open_predictor
     from keras_astro.inference.refinement import described
     from keras_astro.inference.table import FORMATS, predictions_table, write_table
@@ -81,4 +82,7 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
     if "is_anomaly" in table.colnames:
         content["flagged"] = int(table["is_anomaly"].sum())
         text += f", {content['flagged']} flagged"
+    if warning := caveat(manifest):
+        content["warning"] = warning
+        text += f"\nwarning: {warning}"
     answer(content, text, as_json=as_json)

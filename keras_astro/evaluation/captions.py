@@ -9,6 +9,11 @@ CAPTIONS = {
         " residual of all rows and the band that holds 68 % of them. A residual at a"
         " line is physics that the model has not learnt; a wave is the continuum."
     ),
+    "domain_map": (
+        "Codes of synthetic and observed stars on the same axes, before and after"
+        " fine-tuning. Clouds must cover each other for labels to carry over, but their"
+        " doing so does not show that they do."
+    ),
     "kiel_diagram": (
         "Estimates in the plane of temperature and gravity, with the truth in grey"
         " where it is known. Stars off the grey are unlike all whose truth is known."

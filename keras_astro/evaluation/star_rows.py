@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_astro.data.sample import Sample, Source
+from keras_astro.evaluation.adaptation import Adapted, read_adapted
 from keras_astro.evaluation.stellar_baselines import BASELINES, without_offset
 from keras_astro.evaluation.subject import Subject
 from keras_astro.inference.batch import predict_source
@@ -32,6 +33,9 @@ class StarRows:
         normalised: Of the first rows, `(row, pixel)`; None from an artefact without it.
         reconstruction: Of the same rows.
         baselines: Name to predictions by label.
+        adapted: Codes of both domains before and after fine-tuning, and what was done;
+            None of a run that was trained.
+        caveat: What must be said of the intervals, empty for nothing.
         train_latents: Codes of training rows; None with an artefact.
         resamples: Bootstrap resamples.
     """
@@ -47,6 +51,8 @@ class StarRows:
     normalised: np.ndarray | None = None
     reconstruction: np.ndarray | None = None
     baselines: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    adapted: Adapted | None = None
+    caveat: str = ""
     train_latents: np.ndarray | None = None
     resamples: int = 1000
 
@@ -72,6 +78,7 @@ def star_rows(subject: Subject) -> StarRows:
         wavelength=sample.axes.get("wavelength_angstrom"),
         medium=_said(sample, "medium"),
         origin=_said(sample, "origin"),
+        caveat=predictor.manifest.get("parent", {}).get("intervals", ""),
     )
     if "reconstruct" in predictor.signatures:
         drawn = predictor.run("reconstruct", first.inputs)
@@ -94,6 +101,7 @@ def _said(sample: Sample, name: str) -> str:
 def _compare_with_training(rows: StarRows, subject: Subject) -> None:
     config = subject.run.config
     rows.resamples = config.scores.bootstrap
+    rows.adapted = read_adapted(subject.run.path)
     few = subject.train.read(0, min(COMPARED, len(subject.train)))
     rows.train_latents = subject.predictor.run("encode", few.inputs)["z"]
     if not rows.truth:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_astro.evaluation import figures
+from keras_astro.evaluation.adaptation import adaptation_section
 from keras_astro.evaluation.line_names import lines_in
 from keras_astro.evaluation.report import Headline, Section, Table
 from keras_astro.evaluation.star_rows import StarRows, star_rows
@@ -49,6 +50,10 @@ def examine(subject: Subject) -> Evaluation:
     else:
         verdicts.append(Verdict("note", "The data has no labels: no errors."))
     sections += _domain_sections(rows, metrics)
+    if rows.adapted is not None:
+        sections.append(adaptation_section(rows.adapted))
+    if rows.caveat:
+        verdicts.append(Verdict("note", f"Intervals of this run: {rows.caveat}."))
     facts = {"labels": ", ".join(rows.truth) or "none"}
     if rows.origin:
         facts["spectra"] = rows.origin

@@ -30,6 +30,30 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return readers[kind](place)
 
 
+def caveat(manifest: dict[str, Any]) -> str:
+    """What must be said wherever a fine-tuned model's intervals are shown.
+
+    Empty for models whose intervals were calibrated on rows of their own domain.
+
+    Example:
+        >>> caveat({"parent": {"intervals": "not calibrated"}, "metrics": {}})
+        'Intervals not calibrated; their coverage is not known'
+        >>> caveat({"metrics": {}})
+        ''
+    """
+    said = manifest.get("parent", {}).get("intervals", "")
+    if not said:
+        return ""
+    metrics = manifest["metrics"]
+    if "coverage_68" not in metrics:
+        return f"Intervals {said}; their coverage is not known"
+    held = [100 * metrics[f"coverage_{level}"]["value"] for level in (68, 95)]
+    return (
+        f"Intervals {said}; those of 68 % held {held[0]:.1f} % and those of 95 % "
+        f"held {held[1]:.1f} % of the truths where it was measured"
+    )
+
+
 def locate(path: Path) -> tuple[str, Path]:
     """What a path is (`tflite`, `run` or `saved_model`), and where its files are.
 

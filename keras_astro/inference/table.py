@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from keras_astro.errors import DataError, UsageError, missing_extra
+from keras_astro.inference.manifest import caveat
 
 FORMATS = {
     ".csv": "ascii.csv",
@@ -78,6 +79,8 @@ def predictions_table(
             "FPR": calibration["false_positive_rate"],
             "CALROWS": calibration["n"],
         }
+    if text := caveat(manifest):
+        meta["WARNING"] = text
     return Table(columns, meta=meta)
 
 

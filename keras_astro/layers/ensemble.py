@@ -138,6 +138,10 @@ class ConformalBounds(keras.layers.Layer):
         """Measures the factors on rows that trained nothing, `(row, parameter)`."""
         self.factors.assign(conformal_factors(truth, mean, sd))
 
+    def widen(self, by) -> None:
+        """Multiplies the factors, `(parameter,)`, for errors that calibration lacks."""
+        self.factors.assign(self.factors * np.asarray(by, "float32")[:, None])
+
     def call(self, estimate):
         mean, sd = estimate
         return ops.expand_dims(mean, 2) + ops.expand_dims(sd, 2) * self.factors

@@ -22,6 +22,7 @@ from keras_astro.models.transfer import (
     unfreeze,
 )
 from keras_astro.tasks.base import Adaptation, Parts, Stage
+from keras_astro.tasks.dressing import NEAREST_ROLL, widening
 from keras_astro.tasks.few_shot import fit_correction
 from keras_astro.tasks.stellar import Prepared, StellarTask, regressor_features
 from keras_astro.tasks.stellar_config import StellarConfig
@@ -29,6 +30,7 @@ from keras_astro.tasks.stellar_features import (
     BLOCK,
     LABELS,
     Features,
+    blocks,
     features,
     label_units,
     model_inputs,
@@ -37,6 +39,8 @@ from keras_astro.tasks.stellar_features import (
 
 # Observed rows held back: they choose nothing and set the domain flag.
 FRACTIONS = {"train": 0.7, "validation": 0.15, "calibration": 0.15}
+# What the manifest says, and with it tables, cards and reports.
+INTERVALS = "not calibrated on observed spectra"
 # Codes kept to be drawn.
 SHOWN = 500
 
@@ -94,7 +98,11 @@ class StellarAdaptation(Adaptation):
             n: _run(self.encoder, f.coefficients) for n, f in self.synthetic.items()
         }
         self.before = _run(self.encoder, self.seen["validation"].coefficients)
-        self.facts: dict[str, object] = {"observed_rows": len(observed)}
+        self.atmospheres = len(np.unique(parts.train.facts()["group"]))
+        self.facts: dict[str, object] = {
+            "observed_rows": len(observed),
+            "intervals": INTERVALS,
+        }
 
     def stages(self) -> Iterator[Stage]:
         """The autoencoder on both domains, then the regressors on dressed stars."""
@@ -139,7 +147,10 @@ class StellarAdaptation(Adaptation):
             regressor_features(self.config, self.encoder, dressed), verbose=0
         )
         mean, sd = (np.asarray(x) for x in model.get_layer("mixture")(raw))
-        model.get_layer("bounds").calibrate(dressed.labels, mean, sd)
+        bounds = model.get_layer("bounds")
+        bounds.calibrate(dressed.labels, mean, sd)
+        ends = np.asarray(bounds([mean, sd]))
+        bounds.widen(self._widening(model, ends[..., 1] - ends[..., 0]))
         self._correct(model)
         return model
 
@@ -227,15 +238,57 @@ class StellarAdaptation(Adaptation):
         }
 
     def _dressed(self, part: str, repeat: int) -> Features:
-        """Synthetic stars as the decoder draws them, with observed residuals."""
+        """Synthetic stars as the decoder draws them, with observed residuals.
+
+        What an observed spectrum leaves over lacks the noise that its own code has
+        taken up, so that the encoder would not see it. Rolled along the wavelengths, it
+        no longer is at right angles to the codes, but as large and as correlated.
+        """
         rng = np.random.default_rng([self.config.seed, 4])
-        seen = self.seen[part]
-        code = _run(self.encoder, seen.coefficients)
-        left = seen.coefficients - _run(self.decoder, code)
+        left = self._left_over(part)
         drawn = np.tile(_run(self.decoder, self.codes[part]), (repeat, 1))
         row = rng.integers(len(left), size=len(drawn))
+        pixels = left.shape[1]
+        far = int(pixels * NEAREST_ROLL)
+        step = rng.integers(far, pixels - far, size=len(drawn))
+        for rows in np.array_split(np.arange(len(drawn)), -(-len(drawn) // BLOCK)):
+            place = (np.arange(pixels) - step[rows, None]) % pixels
+            noise = np.take_along_axis(left[row[rows]], place, axis=1)
+            drawn[rows] += self._projected(noise)
         labels = np.tile(self.synthetic[part].labels, (repeat, 1))
-        return Features(drawn + left[row], seen.level[row], None, labels)
+        return Features(drawn, self.seen[part].level[row], None, labels)
+
+    def _left_over(self, part: str) -> np.ndarray:
+        """Normalised observed spectra without their reconstructions."""
+        left = []
+        for spectra, _ in blocks(self.stem, self.observed[part]):
+            seen = spectra["normalised"]
+            star = self.decoder(self.encoder(self.components(seen)))
+            left.append(seen - np.asarray(self.components(star, inverse=True)))
+        return np.concatenate(left)
+
+    def _widening(self, model: keras.Model, widths: np.ndarray) -> np.ndarray:
+        """Factors of the intervals for what separates the domains, in label units.
+
+        Observed and synthetic stars are alike as populations, so that a difference of
+        their mean labels beyond chance is an error of the estimates.
+        """
+        probe = keras.Model(model.input, {n: model.output[n] for n in LABELS})
+        found = [_outputs(probe, part) for part in self.observed.values()]
+        seen = np.stack([np.concatenate([f[n] for f in found]) for n in LABELS], axis=1)
+        known = self.synthetic["train"].labels
+        shift = seen.mean(axis=0) - known.mean(axis=0)
+        chance = seen.var(axis=0) / len(seen) + known.var(axis=0) / self.atmospheres
+        factors = widening(shift, chance, widths)
+        for i, name in enumerate(LABELS):
+            self.facts[f"shift_{name}"] = float(shift[i])
+            self.facts[f"widening_{name}"] = float(factors[i])
+        return factors
+
+    def _projected(self, noise: np.ndarray) -> np.ndarray:
+        """Coefficients of what is added to a spectrum."""
+        none = np.zeros_like(noise[:1])
+        return np.asarray(self.components(noise) - self.components(none))
 
     def _correct(self, model: keras.Model) -> None:
         if self.labelled is None:

@@ -6,6 +6,7 @@ from astropy.table import Table
 
 from keras_astro.errors import DataError, MissingExtraError, UsageError
 from keras_astro.inference import table as table_module
+from keras_astro.inference.manifest import caveat
 from keras_astro.inference.table import FORMATS, predictions_table, write_table
 
 UNITS = {"theta_E_arcsec": "arcsec"}
@@ -141,3 +142,11 @@ def test_parquet_without_pyarrow_names_the_extra(table, tmp_path, refused, monke
     with refused(MissingExtraError, "pyarrow", hint="keras-astro[parquet]"):
         write_table(table, tmp_path / "a.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_measured_coverage_stands_in_the_warning():
+    held = {f"coverage_{level}": {"value": level / 200} for level in (68, 95)}
+    parent = {"intervals": "not calibrated on observed spectra"}
+    text = caveat({"parent": parent, "metrics": held})
+    assert text.startswith("Intervals not calibrated on observed spectra; ")
+    assert "68 % held 34.0 % and those of 95 % held 47.5 %" in text

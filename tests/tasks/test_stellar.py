@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from click.testing import CliRunner
 
 from keras_astro.cli.main import cli
@@ -10,6 +11,7 @@ from keras_astro.data.sample import MemorySource, Sample, WithoutTargets
 from keras_astro.data.star_schema import STELLAR
 from keras_astro.data.store import write_store
 from keras_astro.errors import DataError, UsageError
+from keras_astro.evaluation.adaptation import adaptation_section, read_adapted
 from keras_astro.inference.manifest import read_manifest
 from keras_astro.tasks.catalog import get_task, load_config
 from keras_astro.tasks.stellar import simulation
@@ -161,6 +163,21 @@ def test_a_moved_run_names_its_parent(moved):
     assert ours["parent"]["observed_rows"] == 160
     assert ours["parent"]["labelled_rows"] == 5
     assert 0.5 <= ours["parent"]["domain_auc_before"] <= 1
+
+
+def test_a_moved_run_says_what_its_intervals_are(moved):
+    _, new, folder = moved
+    text = "Intervals not calibrated on observed spectra; their coverage is not known"
+    words = [str(new.path), str(folder / "obs.h5"), "-o", str(folder / "out.ecsv")]
+    assert text in CliRunner().invoke(cli, ["predict", *words]).output
+    assert Table.read(folder / "out.ecsv").meta["WARNING"] == text
+    assert text in CliRunner().invoke(cli, ["inspect", str(new.path)]).output
+    adapted = read_adapted(new.path)
+    section = adaptation_section(adapted)
+    assert section.figures[0][0] == "domain_map"
+    titles = [axes.get_title(loc="left") for axes in section.figures[0][1].axes]
+    assert titles[0] == f"Before: AUC {adapted.facts['domain_auc_before']:.2f}"
+    assert all(adapted.facts[f"widening_{name}"] >= 1 for name in LABELS)
 
 
 def test_only_named_layers_move(moved):

@@ -9,6 +9,7 @@ from keras_astro.evaluation.figures.classes import (
 from keras_astro.evaluation.figures.corner import latent_corner
 from keras_astro.evaluation.figures.coverage import coverage_curve
 from keras_astro.evaluation.figures.detection import detection_against
+from keras_astro.evaluation.figures.domains import domain_map
 from keras_astro.evaluation.figures.galaxies import error_by_snr, residual_images
 from keras_astro.evaluation.figures.gallery import anomaly_gallery, choose_examples
 from keras_astro.evaluation.figures.groups import error_by_group
@@ -42,6 +43,7 @@ __all__ = [
     "confusion_matrix",
     "coverage_curve",
     "detection_against",
+    "domain_map",
     "equivalent_width_bias",
     "error_against",
     "error_by_group",
