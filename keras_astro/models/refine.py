@@ -21,9 +21,10 @@ DAMPING, EASED, STRESSED = 1e-2, 0.3, 4.0
 TRIALS = 3
 # Unexplained share of the weighted sum of squares from which other starts are tried.
 UNEXPLAINED = 0.01
-# Changes of the first latent, of order a line's width where it is a velocity in units
-# of 100 km/s: a line that is a width away from its place pulls on nothing.
-VELOCITY_STARTS = (-0.6, -0.3, -0.1, 0.1, 0.3, 0.6)
+# First latents of those starts, the other latents 0: velocities in units of 100 km/s
+# where the decoder moves a spectrum. An encoder that takes one line for another leaves
+# a code from where no slope leads back; a plain spectrum at some velocity does not.
+VELOCITY_STARTS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 # Values decoded together; bounds the memory whatever the number of pixels.
 TOGETHER = 8_000_000
 
@@ -67,8 +68,9 @@ def refine(
         steps: Steps at most.
         errors_known: Whether weights are inverse variances. Otherwise the covariance
             is scaled so that chi square is what its degrees of freedom make expected.
-        starts: What is added to the first latent to begin again, in rows that leave
-            more than a hundredth of their sum of squares; the least sum wins.
+        starts: First latents of codes that are 0 otherwise, to begin from as well in
+            rows that leave more than a hundredth of their sum of squares; the least
+            sum wins.
 
     Returns:
         The codes, their covariance and the sums before and after.
@@ -87,9 +89,10 @@ def refine(
     z = np.asarray(z, np.float32)
     found = _in_parts(decode, z, observed, weight, steps)
     poor = found.chi_square > UNEXPLAINED * _cost(observed, weight)
-    first, seen, weighted = found.z[poor], observed[poor], weight[poor]
-    for offset in starts if poor.any() else ():
-        begin = first + offset * np.eye(1, z.shape[1], dtype=np.float32)
+    seen, weighted = observed[poor], weight[poor]
+    for first in starts if poor.any() else ():
+        begin = np.zeros_like(z[poor])
+        begin[:, 0] = first
         _take_better(found, poor, _in_parts(decode, begin, seen, weighted, steps))
     if not errors_known:
         freedom = np.maximum((weight > 0).sum(axis=1) - z.shape[1], 1)
