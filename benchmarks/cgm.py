@@ -73,16 +73,18 @@ def experiment(name: str, settings: list[str], rows: int | None) -> None:
     config, task = load_config("cgm", [*defaults, *settings]), get_task("cgm")
     with tempfile.TemporaryDirectory() as folder:
         source = simulated(prior, rows or count, Path(folder) / "rows.h5")
+        peak_simulated = peak_memory()
         start = time.process_time()
         run = Run.create(Path(folder) / "run", config)
         train(task, source, run)
         trained = time.process_time() - start
+        peak_trained = peak_memory()
         parts = make_parts(source, load_or_make_split(source, run, config))
         start = time.process_time()
         subject = Subject(open_predictor(run.path), parts.test, print, run, parts.train)
         found = measure_rows(subject, steps=config.refinement.steps)
         refined = time.process_time() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        peak = peak_memory()
         active = run.load_model().get_layer("active")
         train_rows, test_rows = (
             read_observed(p, active) for p in (parts.train, parts.test)
@@ -92,11 +94,17 @@ def experiment(name: str, settings: list[str], rows: int | None) -> None:
     print(
         f"  {len(parts.train)} rows trained on, {active.active} of {active.pixels} "
         f"pixels modelled; CPU {trained:.0f} s training, {refined:.0f} s refining "
-        f"{len(parts.test)} rows; peak {peak:.2f} GB",
+        f"{len(parts.test)} rows; peak {peak_simulated:.2f} GB before "
+        f"training, {peak_trained:.2f} GB after it, {peak:.2f} GB at the end",
         flush=True,
     )
     if name == "challenge":
         example(found, train_rows, test_rows, active)
+
+
+def peak_memory() -> float:
+    """Largest resident memory of the process so far, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def simulated(prior: CgmSimulation, rows: int, path: Path):

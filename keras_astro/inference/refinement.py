@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_astro.errors import ArtefactError
 from keras_astro.inference.predictor import Predictor
-from keras_astro.models.refine import Refined, refine
+from keras_astro.models.refine import VELOCITY_STARTS, Refined, refine
 
 # What refinement adds to a table: units and description by name.
 TERMS = {
@@ -66,6 +66,7 @@ def refine_latents(
         seen["weight"],
         steps=steps,
         errors_known="ivar" in inputs,
+        starts=VELOCITY_STARTS,
     )
 
 

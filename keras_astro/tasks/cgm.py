@@ -15,7 +15,7 @@ from keras_astro.layers.conformal import decision_facts
 from keras_astro.losses.challenge import latent_penalty
 from keras_astro.losses.spectrum import SpectrumError
 from keras_astro.models import autoencoder, cgm, spectra, variational
-from keras_astro.models.refine import refine
+from keras_astro.models.refine import VELOCITY_STARTS, refine
 from keras_astro.models.spectra import SpectrumGrid
 from keras_astro.models.voigt_decoder import voigt_decoder
 from keras_astro.simulate.cgm import iter_simulate
@@ -201,6 +201,7 @@ class CgmTask(Task):
             held.absorption,
             (held.weights > 0).astype("float32"),
             steps=config.refinement.steps,
+            starts=VELOCITY_STARTS,
         )
         counted, rest = held.counted.sum(), held.rest_square.sum()
         refined = float((found.chi_square.sum() + rest) / counted)

@@ -95,3 +95,24 @@ def test_no_steps_leave_codes_as_they_are():
     found = refine(bumps, begin, bumps(begin + 1), np.ones((1, 40)), steps=0)
     assert np.array_equal(found.z, begin)
     assert np.array_equal(found.chi_square, found.before)
+
+
+def narrow(z):
+    """A bump of known width: far from its place it feels no slope."""
+    return np.exp(-0.5 * ((X - 4.0 * z[:, :1].astype(float)) / 0.12) ** 2).astype("f4")
+
+
+def test_other_starts_find_a_line_that_one_start_misses():
+    truth = np.array([[0.05], [0.3], [-0.25]], "float32")
+    begin, seen = np.zeros_like(truth), narrow(truth)
+    one = np.ones_like(seen)
+    lost = refine(narrow, begin, seen, one)
+    assert np.abs(lost.z - truth)[0] < 1e-3
+    assert (np.abs(lost.z - truth)[1:] > 0.1).all()
+    found = refine(narrow, begin, seen, one, starts=(-0.3, 0.3))
+    assert np.abs(found.z - truth).max() < 1e-3
+    assert found.before.tolist() == lost.before.tolist()
+    # The row that one start explains is not begun again.
+    assert found.z[0] == lost.z[0]
+    assert found.covariance[0] == lost.covariance[0]
+    assert np.isclose(found.covariance[1], found.covariance[0], rtol=0.05)
