@@ -5,8 +5,8 @@ which were trained on images of simulated alerts, classify all of them, each and
 mean of their probabilities. Then each learns on from half of the real objects, once
 its head alone and once with its encoder, and the mean is tested on the other half, five
 times; with packet metadata, the product with gradient boosting on them is. The recipe
-was compared with others by cross-validation inside one training half; no test row
-chooses anything.
+was compared with others by cross-validation inside the training half of one repeat,
+rows of which are test rows of the other repeats.
 Labels of bogus alerts and of two thirds of the supernovae were made with rules on
 metadata and scores of other networks, so that figures with metadata are partly
 circular.

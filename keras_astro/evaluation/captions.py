@@ -52,6 +52,10 @@ CAPTIONS = {
         " on top of each other are no failure: the code describes the image, and what"
         " it cannot describe is in the residual."
     ),
+    "neighbour_map": (
+        "UMAP of the latents: rows that are neighbours in all dimensions are neighbours"
+        " here. Distances between groups, and their sizes, mean nothing."
+    ),
     "anomaly_gallery": (
         "What the network saw, what it made of it, and where the two differ by more"
         " than expected, from the most to the least anomalous. White contours outline"

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_astro.data.alert_histories import BANDS, AlertHistories, with_histories
+from keras_astro.data.alert_histories import BANDS, AlertHistories
 from keras_astro.data.alert_schema import ALERTS, CLASSES, FEATURES
-from keras_astro.data.sample import Sample, Source
+from keras_astro.data.sample import Sample
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.layers.classes import KnownFeatures
-from keras_astro.layers.conformal import fit_reference
 from keras_astro.metrics.classification import balanced_accuracy
-from keras_astro.metrics.temperature import fit_temperature
 from keras_astro.models import alert_classifier, alert_networks
 from keras_astro.models import variational as vae
 from keras_astro.models.alert_histories import exportable, history_classifier
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import iter_simulate
+from keras_astro.tasks.alerts_calibration import calibrate
 from keras_astro.tasks.alerts_config import AlertsConfig
 from keras_astro.tasks.alerts_histories import (
     TURNS,
@@ -29,7 +28,6 @@ from keras_astro.tasks.alerts_histories import (
     history_stage,
 )
 from keras_astro.tasks.alerts_rows import (
-    BLOCK,
     Rows,
     class_numbers,
     code_statistics,
@@ -411,46 +409,3 @@ def class_weights(config: AlertsConfig, labels: np.ndarray) -> np.ndarray:
         return np.ones(len(CLASSES), "float32")
     present = np.sum(counts > 0)
     return (len(labels) / (present * np.maximum(counts, 1))).astype("float32")
-
-
-def calibrate(model: keras.Model, parts: Parts) -> None:
-    """Sets score reference, temperature and p-values from rows that trained nothing."""
-    shape = model.input["stamps"].shape
-    found, _ = outputs_of(model, with_histories(parts.validation, shape))
-    reference = [found[name] for name in alert_classifier.ENERGY]
-    combined = model.get_layer("combined_score")
-    combined.set_reference(*fit_reference(reference, combined.energies))
-    found, labels = outputs_of(model, with_histories(parts.calibration, shape))
-    model.get_layer("conformal").set_calibration(found["score"])
-    columns = [found[f"probability_{name}"] for name in CLASSES]
-    known = labels >= 0
-    if known.any():
-        probabilities = np.stack(columns, axis=1)[known]
-        logits = np.log(probabilities + 1e-12)
-        temperature = best_temperature(logits, labels[known])
-        model.get_layer("temperature").set_temperature(temperature)
-
-
-def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The most likely temperature; 1 where held-out rows are all right or by chance."""
-    try:
-        return fit_temperature(logits, labels)
-    except DataError:
-        return 1.0
-
-
-def outputs_of(
-    model: keras.Model, source: Source
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Scores, their parts and probabilities of a source, and class numbers."""
-    wanted = keras.Model(
-        model.input, {k: v for k, v in model.output.items() if len(v.shape) == 1}
-    )
-    outputs, labels = [], []
-    for block in source.blocks(BLOCK):
-        empty = np.full((len(block), len(FEATURES)), np.nan, "float32")
-        given = {"metadata": empty} | block.inputs
-        outputs.append(wanted.predict_on_batch({k: given[k] for k in model.input}))
-        labels.append(class_numbers(block.targets.get("label"), len(block)))
-    joined = {k: np.concatenate([o[k] for o in outputs]) for k in outputs[0]}
-    return joined, np.concatenate(labels)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from keras_astro.data.alert_histories import AlertHistories
 from keras_astro.data.alert_schema import ALERTS, CLASSES
 from keras_astro.data.sample import MemorySource, Sample
 from keras_astro.data.store import write_store
@@ -120,6 +121,34 @@ def test_an_export_is_the_model(trained):
         quantize="none",
         story=lambda _: None,
     )
+    changed = result.verification["outputs"]["predict/class_index"]
+    assert changed["changed_fraction"] == 0
+
+
+def test_alerts_of_one_object_are_seen_together(tmp_path):
+    sample = simulate(AlertSimulation(max_alerts=2), 64, seed=4)
+    path = tmp_path / "alerts.h5"
+    write_store(path, [sample], generator="test", config={}, seed=4)
+    words = ("sequence=gru", "max_alerts=2", "units=4", "turns=1", "filters=[6]")
+    settings = [f"model.{word}" for word in words]
+    epochs = ("history.epochs=1", "train.epochs=1")
+    made = toy_run(path, sample, tmp_path / "gru", *settings, *epochs)
+    parts = made.parts
+    inputs = AlertHistories(parts.train, 2).read().inputs
+    predictor = open_predictor(tmp_path / "gru")
+    found = predictor.run("predict", inputs)
+    total = sum(found[f"probability_{name}"] for name in CLASSES)
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+    # What lies before an object's first alert has no say.
+    absent = inputs["days"] > 1e20
+    assert absent.any()
+    assert not absent.all()
+    padded = inputs | {"stamps": inputs["stamps"].copy()}
+    padded["stamps"][absent] = 7.0
+    again = predictor.run("predict", padded)
+    np.testing.assert_allclose(again["confidence"], found["confidence"], atol=1e-5)
+    options = {"fmt": "tflite", "quantize": "none", "story": lambda _: None}
+    result = export_run(made.run, parts.calibration, parts.test, **options)
     changed = result.verification["outputs"]["predict/class_index"]
     assert changed["changed_fraction"] == 0
 
