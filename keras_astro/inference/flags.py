@@ -10,8 +10,8 @@ from keras_astro.tasks import catalog
 
 # Distance of the mean from a limit over the standard deviation. It is 1.73 for a
 # density uniform between the limits, 1.32 for half a Gaussian with its peak at the
-# limit, and 1 for an exponential that falls off from it.
-EDGE = 1.32
+# limit, and 1 for an exponential that falls off from it: a Gaussian's tail far off.
+EDGE = 1.15
 
 
 def row_flags(
