@@ -205,13 +205,13 @@ def fits(renderer, data, truth, mean, snr) -> dict:
         "cpu_s_per_galaxy": seconds,
     }
     for name, chosen in (("below_40", snr < 40), ("above_40", snr >= 40)):
-        fitted = root_mean_square((found.parameters - truth)[chosen])
-        network = root_mean_square((mean - truth)[chosen])
+        fitted = (found.parameters - truth)[chosen]
+        network = (mean - truth)[chosen]
         result[name] = {
             "rows": int(chosen.sum()),
-            "rmse_fit": by_name(fitted),
-            "rmse_network": by_name(network),
-            "network_over_fit": by_name(network / fitted),
+            "rmse_fit": by_name(root_mean_square(fitted)),
+            "rmse_network": by_name(root_mean_square(network)),
+            "network_over_fit": ratio_with_interval(network**2, fitted**2),
         }
     return result
 

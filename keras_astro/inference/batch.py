@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_astro.data.sample import Source
+from keras_astro.inference.flags import row_flags
 from keras_astro.inference.grids import check_grids
 from keras_astro.inference.predictor import Predictor
 from keras_astro.inference.refinement import refined_outputs
-from keras_astro.tasks.catalog import quality
 
 BLOCK = 512
 
@@ -36,7 +36,6 @@ def predict_source(
     Raises:
         DataError: If the rows lie on another grid than the model's.
     """
-    quality_flags = quality(predictor.manifest["task"])
     outputs, flags, done = [], [], 0
     for block in source.blocks(BLOCK):
         check_grids(predictor.manifest, block.axes, source.name)
@@ -44,7 +43,7 @@ def predict_source(
         if refine:
             found = refined_outputs(predictor, block.inputs, found)
         outputs.append(found)
-        flags.append(quality_flags(block.inputs))
+        flags.append(row_flags(predictor.manifest["task"], block.inputs, found))
         done += len(block)
         if progress:
             progress(done, len(source))

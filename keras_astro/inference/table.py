@@ -12,6 +12,7 @@ from astropy.table import Column, Table
 
 from keras_astro.errors import DataError, UsageError, missing_extra
 from keras_astro.inference.manifest import caveat
+from keras_astro.tasks.catalog import prior
 
 FORMATS = {
     ".csv": "ascii.csv",
@@ -74,6 +75,9 @@ def predictions_table(
         "MODEL": manifest["model_sha256"][:16],
         "VERSION": manifest["kastro_version"],
     }
+    # One card of a FITS header each: nothing is estimated beyond these.
+    for number, (name, (low, high)) in enumerate(prior(manifest["task"]).items(), 1):
+        meta[f"PRIOR{number}"] = f"{low:g} <= {name} <= {high:g}"
     if calibration := manifest["calibration"]:
         meta |= {
             "FPR": calibration["false_positive_rate"],

@@ -82,3 +82,13 @@ PRESETS: dict[str, dict[str, Range]] = {
     "v2": {"psf_fwhm_arcsec": (0.5, 0.5)},
     "v3": {},
 }
+
+
+def prior_box() -> dict[str, Range]:
+    """Limits of the measured parameters by name, the same for all presets.
+
+    Example:
+        >>> prior_box()["sersic_n"]
+        (0.5, 6.0)
+    """
+    return GalaxySimulation().box

@@ -36,6 +36,8 @@ class Entry:
             its module needs no TensorFlow.
         rows: Of the function from a source and a manifest's inputs to the source that
             the model takes; empty where files hold just these rows.
+        prior: Of the function that gives the limits of estimates by name, beyond which
+            nothing comes out; empty where there are none.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Entry:
     evaluation: str
     quality: str
     rows: str = ""
+    prior: str = ""
 
 
 CATALOG = {
@@ -100,6 +103,7 @@ CATALOG = {
         schema="keras_astro.data.galaxy_schema:GALAXIES",
         evaluation="keras_astro.evaluation.galaxies:examine",
         quality="keras_astro.inference.galaxy_quality:galaxy_flags",
+        prior="keras_astro.simulate.galaxy_config:prior_box",
     ),
 }
 
@@ -140,6 +144,12 @@ def model_rows(source: Source, manifest: Mapping[str, Any]) -> Source:
     reference = entry(manifest["task"]).rows
     inputs = manifest["signatures"]["predict"]["inputs"]
     return _load(reference)(source, inputs) if reference else source
+
+
+def prior(name: str) -> dict[str, tuple[float, float]]:
+    """Limits of a task's estimates by name, beyond which nothing comes out."""
+    reference = entry(name).prior
+    return _load(reference)() if reference else {}
 
 
 def examiner(name: str) -> Callable[[Subject], Evaluation]:

@@ -54,6 +54,19 @@ def test_columns_have_order_units_and_descriptions(table):
     assert (table.meta["FPR"], table.meta["CALROWS"]) == (0.05, 200)
 
 
+def test_the_header_names_the_limits_of_estimates(table, tmp_path):
+    assert "PRIOR1" not in table.meta
+    bounded = predictions_table(
+        OUTPUTS, np.arange(3), MANIFEST | {"task": "galaxies"}, np.full(3, "")
+    )
+    for suffix in (".fits", ".ecsv"):
+        write_table(bounded, tmp_path / f"a{suffix}")
+        meta = read(tmp_path / f"a{suffix}").meta
+        assert meta["PRIOR1"] == "30000 <= flux <= 400000"
+        assert meta["PRIOR3"] == "0.1 <= half_light_radius_arcsec <= 0.6"
+        assert meta["PRIOR5"] == "-0.67 <= g2 <= 0.67"
+
+
 def read(path):
     if path.suffix == ".parquet":
         from pyarrow import parquet
