@@ -56,13 +56,17 @@ def explorer():
 @pytest.fixture(scope="module")
 def galaxies():
     """A galaxy model as it is before training: every posterior is some posterior."""
+    from keras_astro.tasks.base import Stream
     from keras_astro.tasks.catalog import get_task
-    from keras_astro.tasks.galaxies import STAGE, build_network
+    from keras_astro.tasks.galaxies import STAGE, Prepared, build_network, fresh
 
     tiny = ["model.filters=[4]", "model.hidden=8", "model.components=1"]
+    tiny.append("streaming.calibration_rows=256")
     config, task = load_config("galaxies", tiny), get_task("galaxies")
-    network = build_network(config, (64, 64, 1))
-    model = task.assemble(config, None, {STAGE: network}, None)
+    shape = (64, 64, 1)
+    prepared = Prepared(Stream(fresh(config, shape), 256), shape, ({}, np.empty(0)))
+    network = build_network(config, shape)
+    model = task.assemble(config, prepared, {STAGE: network}, None)
     endpoints = task.endpoints(model)
 
     class Untrained(Predictor):
