@@ -76,12 +76,24 @@ def halved(side: int, steps: int) -> list[int]:
 
 
 def alert_encoder(
-    frame_shape: Sequence[int], latent_dim: int, *, filters: Sequence[int]
+    frame_shape: Sequence[int],
+    latent_dim: int,
+    *,
+    filters: Sequence[int],
+    bounded: bool = False,
 ) -> keras.Model:
     """Convolutions in pairs, each second one of stride 2.
 
+    Args:
+        frame_shape: `(y, x, channel)`.
+        latent_dim: Width of `z`.
+        filters: Channels of each pair.
+        bounded: Whether each `z` has mean 0 and mean square 1. Trained together with a
+            classifier, the gain of an encoder can otherwise run away: confidence
+            rewards it, and no reconstruction forbids it.
+
     Returns:
-        `(batch, y, x, channel)` to `z` `(batch, latent_dim)`, linear.
+        `(batch, y, x, channel)` to `z` `(batch, latent_dim)`; linear unless bounded.
     """
     inputs = keras.Input(tuple(frame_shape), name="frame")
     x = inputs
@@ -96,7 +108,12 @@ def alert_encoder(
                 name=f"encoder_{i}{step}",
             )(x)
     x = layers.Flatten(name="flat")(x)
-    return keras.Model(inputs, layers.Dense(latent_dim, name="z")(x), name="encoder")
+    if bounded:
+        x = layers.Dense(latent_dim, name="coordinates")(x)
+        z = layers.LayerNormalization(center=False, scale=False, name="z")(x)
+    else:
+        z = layers.Dense(latent_dim, name="z")(x)
+    return keras.Model(inputs, z, name="encoder")
 
 
 def alert_decoder(

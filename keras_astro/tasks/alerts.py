@@ -370,7 +370,9 @@ def build_autoencoder_parts(
     """Encoder and decoder of a configuration, on frames of `shape`."""
     settings = config.model
     options = {"filters": settings.filters}
-    encoder = alert_networks.alert_encoder(shape, settings.latent_dim, **options)
+    encoder = alert_networks.alert_encoder(
+        shape, settings.latent_dim, bounded=settings.mode == "joint", **options
+    )
     decoder = alert_networks.alert_decoder(settings.latent_dim, shape, **options)
     return encoder, decoder
 

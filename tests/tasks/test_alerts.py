@@ -153,6 +153,18 @@ def test_alerts_of_one_object_are_seen_together(tmp_path):
     assert changed["changed_fraction"] == 0
 
 
+def test_codes_that_train_with_a_head_are_bounded(trained):
+    stamps = trained.parts.test.read().inputs["stamps"]
+    model = trained.run.load_model()
+    frames = model.get_layer("stem").predict(stamps, verbose=0)
+    encoder = model.get_layer("encoder")
+    z = encoder.predict(frames, verbose=0)
+    bright = encoder.predict(1e4 * frames, verbose=0)
+    # A small constant keeps the codes of an empty frame from being noise.
+    assert np.mean(z**2, axis=1).max() <= 1 + 1e-4
+    np.testing.assert_allclose(np.mean(bright**2, axis=1), 1.0, rtol=1e-3)
+
+
 def test_a_frozen_embedding_is_not_moved_by_the_head(simulated):
     _, sample = simulated
     config = load_config("alerts", [*TINY, "model.mode=frozen", "train.epochs=1"])
