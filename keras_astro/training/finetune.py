@@ -10,12 +10,16 @@ import numpy as np
 from keras_astro.data.sample import Sample, Source, WithoutTargets
 from keras_astro.errors import DataError
 from keras_astro.tasks.base import Task
-from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.files import write_json
-from keras_astro.training.fit import Progress, fit_stage, write_history
+from keras_astro.training.fit import Progress
 from keras_astro.training.run import Run
 from keras_astro.training.strategy import choose_strategy
-from keras_astro.training.train import finish, load_or_make_split, make_parts
+from keras_astro.training.train import (
+    finish,
+    fit_stages,
+    load_or_make_split,
+    make_parts,
+)
 
 MINIMUM_OBSERVED = 40
 
@@ -63,17 +67,7 @@ def finetune(
         adaptation = task.adaptation(
             config, parent.load_model(), parts, WithoutTargets(observed), labelled
         )
-        models, histories = {}, {}
-        for stage in adaptation.stages():
-            histories[stage.name] = fit_stage(
-                stage,
-                config.train,
-                seed=config.seed,
-                checkpoints=Checkpoints(run.path / "checkpoints", stage.name),
-                progress=progress,
-            )
-            models[stage.name] = stage.model
-        write_history(run.path / "history.csv", histories)
+        models = fit_stages(adaptation.stages(), run, progress=progress)
         model = adaptation.assemble(models)
     facts, codes = adaptation.summary()
     np.savez_compressed(run.path / "domains.npz", **codes)

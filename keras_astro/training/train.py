@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from keras_astro.config import DataConfig, RunConfig
 from keras_astro.data.sample import Source, Subset
 from keras_astro.data.splits import Split, split_by_group
 from keras_astro.errors import DataError
-from keras_astro.tasks.base import Parts, Task
+from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.fit import Progress, fit_stage, write_history
 from keras_astro.training.manifest import build_manifest, write_manifest
@@ -53,20 +53,37 @@ def train(
     parts = make_parts(source, split)
     with choose_strategy(config.train.strategy).scope():
         prepared = task.prepare(config, parts)
-        models, histories = {}, {}
-        for stage in task.stages(config, prepared):
-            histories[stage.name] = fit_stage(
-                stage,
-                config.train,
-                seed=config.seed,
-                checkpoints=Checkpoints(run.path / "checkpoints", stage.name),
-                progress=progress,
-            )
-            models[stage.name] = stage.model
-        write_history(run.path / "history.csv", histories)
+        models = fit_stages(task.stages(config, prepared), run, progress=progress)
         model = task.assemble(config, prepared, models, parts)
     finish(task, model, run, axes=parts.train.read(0, 1).axes)
     return model
+
+
+def fit_stages(
+    stages: Iterable[Stage], run: Run, *, progress: Progress | None = None
+) -> dict[str, keras.Model]:
+    """Fits stages one after the other, each from its checkpoint, into the run folder.
+
+    Args:
+        stages: What to fit; a stage may be made when those before it are fitted.
+        run: Whose settings, checkpoints and `history.csv` they are.
+        progress: Called at each epoch's end.
+
+    Returns:
+        The fitted models by their stage's name.
+    """
+    models, histories = {}, {}
+    for stage in stages:
+        histories[stage.name] = fit_stage(
+            stage,
+            run.config.train,
+            seed=run.config.seed,
+            checkpoints=Checkpoints(run.path / "checkpoints", stage.name),
+            progress=progress,
+        )
+        models[stage.name] = stage.model
+    write_history(run.path / "history.csv", histories)
+    return models
 
 
 def finish(
