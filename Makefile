@@ -1,5 +1,6 @@
 # make demo: from nothing to a tuned, exported, verified model and a table of scores.
 # make test: lint and the whole test suite.
+# make site: the documentation as pages, in site/.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ DEMO = runs/demo
 SIZE ?= data.simulated_rows=2400 tune.trials=6 tune.epochs=30 train.epochs=100 \
 	physics.simulated_lenses=10000 physics.epochs=12
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint site clean
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,5 +36,10 @@ lint: $(VENV)/installed
 test: lint
 	$(VENV)/bin/python -m pytest -q
 
+# The documentation, offline: site/index.html. A warning is an error.
+site: $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet -e ".[docs]"
+	TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python -m sphinx -q -W --keep-going -b html docs site
+
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs site docs/api

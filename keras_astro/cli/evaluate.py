@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from keras_astro.cli.options import data_option, json_option
+from keras_astro.cli.options import ArtefactPath, data_option, json_option
 from keras_astro.cli.output import answer, load_tensorflow, story, table
 
 
 @click.command()
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("target", type=ArtefactPath())
 @data_option
 @click.option(
     "-o",
@@ -17,11 +17,12 @@ from keras_astro.cli.output import answer, load_tensorflow, story, table
     "folder",
     type=click.Path(path_type=Path),
     default=None,
-    help="Where the report goes. Default: the run folder, or <artefact>-report.",
+    help="Where the report goes. Default: the run folder, <artefact>-report beside an "
+    "artefact, preset-NAME-report here.",
 )
 @json_option
 def evaluate(target, paths, folder, as_json):
-    """Measure TARGET, a run or an exported artefact, and write its report.
+    """Measure TARGET, a run, an exported artefact or preset:NAME; write its report.
 
     Example: kastro evaluate runs/mine --data validation.zip
     """
@@ -42,7 +43,7 @@ def evaluate(target, paths, folder, as_json):
             raise click.UsageError("an artefact needs --data: it carries no rows")
         predictor = open_predictor(target)
         source = open_many(paths, schema(predictor.manifest["task"]))
-        folder = folder or target.with_name(f"{target.name}-report")
+        folder = folder or _beside(target)
         metrics = evaluate_artefact(predictor, source, folder, story=story)
     report = folder / "report.html"
     rows = [(name, _number(value)) for name, value in metrics.items()]
@@ -51,6 +52,15 @@ def evaluate(target, paths, folder, as_json):
         f"{table(rows, ('metric', 'value'))}\nreport: {report}",
         as_json=as_json,
     )
+
+
+def _beside(artefact: Path) -> Path:
+    """A report's folder; that of a preset is not inside the installed package."""
+    from keras_astro.inference.presets import preset_files
+
+    if artefact in preset_files().values():
+        return Path(f"preset-{artefact.stem}-report")
+    return artefact.with_name(f"{artefact.name}-report")
 
 
 def _number(value) -> str:

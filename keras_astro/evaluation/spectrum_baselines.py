@@ -25,7 +25,8 @@ def baseline_errors(
         latents: The model's number of latents.
 
     Returns:
-        `{"mean": {0: (row,)}, "pca": {d: (row,)}, "nmf": {d: (row,)}}`.
+        By the name of the reduction (`mean`, `pca`, `nmf`), by its number of components
+        (0 of `mean`), the error of each row `(row,)`.
     """
     wanted = sorted({*COMPONENTS, latents})
     wanted = [d for d in wanted if d < min(train.absorption.shape)]

@@ -41,8 +41,8 @@ class AdaptingAutoencoder(keras.layers.Layer):
         decoder: `z` to coefficients.
         weights: Weight of each part; all of `PARTS`.
 
-    Input shape: `observed` and `synthetic` `(batch, features)`, `code` `(batch,
-        latent)`, as a dictionary.
+    Input shape: as a dictionary, `observed` and `synthetic` `(batch, features)`,
+        `code` `(batch, latent)`.
     Output shape: `(batch, features)`, the reconstruction of the observed.
 
     Raises:

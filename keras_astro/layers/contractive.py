@@ -28,7 +28,8 @@ class ContractiveEncoder(DrawingLayer):
     wherever this layer runs, so give `encoder` itself, which shares the weights, to
     whatever only infers. With a weight of 0 this layer is the encoder.
 
-    Methods:
+    `method` is one of
+
     - `hutchinson`: unbiased estimate by one vector-Jacobian product, whatever the
       number of latents.
     - `exact`: one vector-Jacobian product for each latent.

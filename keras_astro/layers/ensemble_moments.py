@@ -17,10 +17,10 @@ class EnsembleMoments(keras.layers.Layer):
     The second term is what the members do not agree on: it grows where no training
     rows were.
 
-    Input shape: two tensors, means and standard deviations, `(batch, member,
-    parameter)`.
+    Input shape: two tensors, means and standard deviations, each
+        `(batch, member, parameter)`.
     Output shape: mean, variance and the members' disagreement (the second term), each
-    `(batch, parameter)`.
+        `(batch, parameter)`.
 
     Reference:
         Lakshminarayanan, Pritzel and Blundell 2017, NeurIPS, section 2.4.

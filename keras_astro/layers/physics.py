@@ -63,7 +63,7 @@ class GaussianParameters(keras.layers.Layer):
 class EinsteinRadiusPull(keras.layers.Layer):
     """Distance of the Einstein radius from that of normal lenses, in sigma.
 
-    pull = |theta_E - reference| / sqrt(error^2 + spread^2)
+    `pull = |theta_E - reference| / sqrt(error^2 + spread^2)`
 
     Reference and spread are the median and the robust sd over normal rows. Where those
     have one radius the pull measures extra mass; where their radii vary widely the

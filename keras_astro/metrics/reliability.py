@@ -27,7 +27,10 @@ class Reliability(NamedTuple):
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: mean over rows of |frequency - probability|."""
+        """Expected calibration error.
+
+        The mean over rows of `|frequency - probability|`.
+        """
         share = self.rows / self.rows.sum()
         return float(np.sum(share * np.abs(self.frequency - self.probability)))
 

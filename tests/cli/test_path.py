@@ -5,6 +5,7 @@ from astropy.table import Table
 from pyarrow import parquet
 
 from keras_astro.config import read_yaml
+from keras_astro.inference.presets import resolve_preset
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,14 @@ def test_train_takes_the_tuned_settings(kastro, folder, tuned, tiny):
 def test_train_from_a_run_that_was_not_tuned(kastro, trained):
     answer = kastro("train", "lensing", "--from", trained[0])
     answer.refused(3, "best.yaml")
+
+
+def test_a_preset_is_measured_and_its_report_stays_out_of_the_package(kastro, folder):
+    simulate = ("simulate", "lensing", "-n", 60, "--seed", 77, "-o", "few.h5")
+    kastro(*simulate, cwd=folder).done()
+    evaluate = ("evaluate", "preset:lensing", "--data", "few.h5", "--json")
+    answer = kastro(*evaluate, cwd=folder).done()
+    assert answer.json["metrics"]["auc_combined"]["value"] > 0.95
+    assert answer.json["report"] == "preset-lensing-report/report.html"
+    assert (folder / answer.json["report"]).is_file()
+    assert not list(resolve_preset("preset:lensing").parent.glob("*report*"))

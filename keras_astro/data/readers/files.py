@@ -70,7 +70,8 @@ class FileSource(Source):
         """Decodes a file to `(y, x, band)` float32.
 
         Raises:
-            DataError: If it cannot be decoded; the message starts with `member: `.
+            DataError: If it cannot be decoded; the message starts with the
+                member and a colon.
         """
 
     def decode(self, index: int) -> np.ndarray:
