@@ -8,6 +8,8 @@ spectrograph. Rates of the presets include ionisation, oversampling, line-spread
 function and noise.
 """
 
+import argparse
+import json
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,18 +31,33 @@ from keras_astro.simulate.voigt import C_KMS, CENTRAL_DEPTH
 ROWS = 256
 
 
+def measure() -> dict:
+    """Spectra a CPU second of each preset, and the first over each rival."""
+    long = CgmSimulation(pixels=100_000, pixel_angstrom=0.007)
+    rates = {"single-cloud": rate(CgmSimulation(), ROWS)}
+    for name in list(PRESETS)[1:]:
+        rates[name] = rate(CgmSimulation.preset(name), ROWS // 2)
+    rates["single-cloud, 100 000 pixels"] = rate(long, 64)
+    rivals = {"wofz": faddeeva, "astropy Voigt1D": astropy_profile}
+    theirs = {f"{k}, whole grid": whole_grid_rate(v, 16) for k, v in rivals.items()}
+    return {
+        "spectra_per_cpu_second": rates | theirs,
+        "ratios": {k: rates["single-cloud"] / v for k, v in theirs.items()},
+    }
+
+
 def main() -> None:
     """Measures all and prints a table."""
-    ours = rate(CgmSimulation(), ROWS)
-    print(f"{'single-cloud, complete':32s} {ours:8.0f} spectra/s")
-    for name in list(PRESETS)[1:]:
-        found = rate(CgmSimulation.preset(name), ROWS // 2)
-        print(f"{name + ', complete':32s} {found:8.0f} spectra/s")
-    long = CgmSimulation(pixels=100_000, pixel_angstrom=0.007)
-    print(f"{'single-cloud, 100 000 pixels':32s} {rate(long, 64):8.0f} spectra/s")
-    for name, profile in (("wofz", faddeeva), ("astropy Voigt1D", astropy_profile)):
-        theirs = whole_grid_rate(profile, 16)
-        print(f"{name + ', whole grid':32s} {theirs:8.0f}   ratio {ours / theirs:.1f}")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    as_json = parser.parse_args().json
+    found = measure()
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    for name, value in found["spectra_per_cpu_second"].items():
+        ratio = found["ratios"].get(name)
+        print(f"{name:32s} {value:8.0f}" + (f"   ratio {ratio:.1f}" if ratio else ""))
 
 
 def rate(config: CgmSimulation, rows: int) -> float:
