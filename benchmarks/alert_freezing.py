@@ -1,8 +1,9 @@
 """What freezing an encoder costs and what it saves, on simulated alerts.
 
 A run of `model.mode = frozen` is compared with the same head on an encoder that was
-never trained, both on one orientation of each test row, and a run of
-`model.mode = joint` with the frozen run's reconstruction.
+never trained, and on the principal components that the autoencoder starts from; all on
+one orientation of each test row. A run of `model.mode = joint` is compared with the
+frozen run's reconstruction.
 The head of a frozen run cannot move its encoder, which is measured too: the error of
 the trained autoencoder before the head was trained is in the run's history.
 
@@ -25,13 +26,18 @@ from matplotlib.figure import Figure
 from keras_astro.data.sample import Source
 from keras_astro.evaluation import style
 from keras_astro.evaluation.alert_rows import (
+    head_on,
     label_names,
     random_encoder,
     single_alerts,
 )
 from keras_astro.metrics.classification import balanced_accuracy
-from keras_astro.tasks.alerts import HEAD_TURNS
+from keras_astro.tasks.alerts_networks import (
+    build_autoencoder_parts,
+    start_at_components,
+)
 from keras_astro.tasks.alerts_rows import class_numbers, orient, read_rows
+from keras_astro.tasks.alerts_stages import HEAD_TURNS
 from keras_astro.tasks.catalog import get_task
 from keras_astro.tasks.default_data import open_rows
 from keras_astro.training.run import Run
@@ -46,11 +52,16 @@ def parts_of(run: Run):
     return make_parts(rows, load_or_make_split(rows, run, run.config))
 
 
-def rmse(model, frames: np.ndarray) -> float:
-    """Of the reconstruction of frames by a full model's encoder and decoder."""
-    z = model.get_layer("encoder").predict(frames, verbose=0, batch_size=512)
-    drawn = model.get_layer("decoder").predict(z, verbose=0, batch_size=512)
+def rmse(encoder, decoder, frames: np.ndarray) -> float:
+    """Of the reconstruction of frames."""
+    z = encoder.predict(frames, verbose=0, batch_size=512)
+    drawn = decoder.predict(z, verbose=0, batch_size=512)
     return float(np.sqrt(np.mean((drawn - frames) ** 2)))
+
+
+def networks(model):
+    """Encoder and decoder of a full model."""
+    return model.get_layer("encoder"), model.get_layer("decoder")
 
 
 def accuracy(model, test: Source, labels: np.ndarray) -> float:
@@ -69,6 +80,23 @@ def error_before_head(run: Run) -> float:
     return float(np.sqrt(min(float(r["val_reconstruction"]) for r in rows)))
 
 
+def of_random_encoders(config, given, labels: np.ndarray) -> dict[str, float]:
+    """Mean and scatter of what heads read from encoders that were never trained."""
+    found = [
+        balanced_accuracy(
+            labels,
+            random_encoder(
+                config.model_copy(update={"seed": config.seed + seed}), *given
+            ),
+        )
+        for seed in range(SEEDS)
+    ]
+    return {
+        "balanced_accuracy_random": float(np.mean(found)),
+        "balanced_accuracy_random_sd": float(np.std(found, ddof=1)),
+    }
+
+
 def measure(frozen: Run, joint: Run) -> dict[str, float]:
     """Balanced accuracies and reconstruction errors on test rows of one split."""
     parts = parts_of(frozen)
@@ -81,30 +109,23 @@ def measure(frozen: Run, joint: Run) -> dict[str, float]:
     found = {"test_rows": len(labels)}
     for name, model in models.items():
         found[f"balanced_accuracy_{name}"] = accuracy(model, parts.test, labels)
-        found[f"reconstruction_rmse_{name}"] = rmse(model, frames)
+        found[f"reconstruction_rmse_{name}"] = rmse(*networks(model), frames)
     found["balanced_accuracy_frozen_one_turn"] = balanced_accuracy(
         labels, single_alerts(models["frozen"], frames, None, turns=1)
     )
     # As many rows as the frozen run's head had.
     turned = np.concatenate([orient(train_frames, n) for n in range(HEAD_TURNS)])
-    chances = [
-        balanced_accuracy(
-            labels,
-            random_encoder(
-                frozen.config.model_copy(update={"seed": frozen.config.seed + seed}),
-                turned,
-                np.tile(train_labels, HEAD_TURNS),
-                frames,
-            ),
-        )
-        for seed in range(SEEDS)
-    ]
-    found["balanced_accuracy_random"] = float(np.mean(chances))
-    found["balanced_accuracy_random_sd"] = float(np.std(chances, ddof=1))
+    given = turned, np.tile(train_labels, HEAD_TURNS), frames
+    found |= of_random_encoders(frozen.config, given, labels)
+    pair = build_autoencoder_parts(frozen.config, frames.shape[1:])
+    start_at_components(*pair, train_frames, seed=frozen.config.seed)
+    said = head_on(pair[0], frozen.config, *given)
+    found["balanced_accuracy_components"] = balanced_accuracy(labels, said)
+    found["reconstruction_rmse_components"] = rmse(*pair, frames)
     about_mean = frames - train_frames.mean(axis=0)
     found["reconstruction_rmse_mean_image"] = float(np.sqrt(np.mean(about_mean**2)))
     found["validation_rmse_before_head"] = error_before_head(frozen)
-    found["validation_rmse_after_head"] = rmse(models["frozen"], held)
+    found["validation_rmse_after_head"] = rmse(*networks(models["frozen"]), held)
     return found
 
 
@@ -112,14 +133,18 @@ def draw(found: dict[str, float]) -> Figure:
     """Accuracy on the left, reconstruction error on the right."""
     figure, (left, right) = style.new_figure(1, 2, width=8.4, height=3.4)
     bars = {
-        left: ("balanced_accuracy", ("random", "frozen_one_turn", "joint")),
-        right: ("reconstruction_rmse", ("mean_image", "frozen", "joint")),
+        left: (
+            "balanced_accuracy",
+            ("random", "components", "frozen_one_turn", "joint"),
+        ),
+        right: ("reconstruction_rmse", ("mean_image", "components", "frozen", "joint")),
     }
     titles = {left: "Balanced accuracy", right: "Reconstruction RMSE"}
+    colours = [style.GREY, style.GREY, style.BLUE, style.GREEN]
     for axes, (key, names) in bars.items():
         values = [found[f"{key}_{name}"] for name in names]
         words = [name.replace("_one_turn", "").replace("_", " ") for name in names]
-        drawn = axes.bar(words, values, color=[style.GREY, style.BLUE, style.GREEN])
+        drawn = axes.bar(words, values, color=colours)
         axes.bar_label(drawn, fmt="%.3f", fontsize=9)
         axes.margins(y=0.15)
         axes.set_title(titles[axes])

@@ -42,15 +42,15 @@ def _open(paths, task, on_bad):
     return source
 
 
-def _open_pickles(paths, task, trusted):
+def _open_pickles(paths, task, trusted, group):
     """Pickles go through an archive of plain arrays, which all readers know."""
     import tempfile
 
     import numpy as np
 
     from keras_astro.data.readers import open_many
-    from keras_astro.data.readers.pickles import read_pickle
-    from keras_astro.errors import UsageError
+    from keras_astro.data.readers.pickles import one_group, read_pickle
+    from keras_astro.errors import DataError, UsageError
     from keras_astro.tasks.catalog import schema
 
     if not trusted:
@@ -62,8 +62,15 @@ def _open_pickles(paths, task, trusted):
     with tempfile.TemporaryDirectory() as folder:
         copies = [Path(folder) / f"{path.stem}-{i}.npz" for i, path in enumerate(paths)]
         for path, copy in zip(paths, copies, strict=True):
-            np.savez(copy, **read_pickle(path))
-        return open_many(copies, schema(task or "lensing"))
+            np.savez(copy, **one_group(path, read_pickle(path), group))
+        try:
+            return open_many(copies, schema(task or "lensing"))
+        except DataError as error:
+            # The user knows the pickle, not its copy.
+            text = str(error)
+            for path, copy in zip(paths, copies, strict=True):
+                text = text.replace(str(copy), str(path))
+            raise DataError(text, hint=error.hint) from error
 
 
 @data.command()
@@ -114,14 +121,19 @@ def describe(paths, task, on_bad, as_json):
     is_flag=True,
     help="You know who made the pickle. Only arrays are read from it.",
 )
+@click.option(
+    "--group", help="Of a pickle of several groups of arrays, the one to read."
+)
 @overwrite_option
 @json_option
-def convert(paths, output, task, on_bad, from_pickle, trusted, overwrite, as_json):
+def convert(
+    paths, output, task, on_bad, from_pickle, trusted, group, overwrite, as_json
+):
     """Convert images, FITS, alert packets or arrays to a store (.h5)."""
     from keras_astro.data.store import write_store
 
     source = (
-        _open_pickles(paths, task, trusted)
+        _open_pickles(paths, task, trusted, group)
         if from_pickle
         else _open(paths, task, on_bad)
     )

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from keras_astro.cli.options import json_option
+from keras_astro.cli.options import ArtefactPath, json_option
 from keras_astro.cli.output import answer, load_tensorflow, story
 
 EVERY_SECONDS = 10.0
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=ArtefactPath())
 @click.option(
     "--source",
     "source_path",
@@ -84,7 +84,9 @@ def stream(
     metrics_port,
     as_json,
 ):
-    """Classify a stream of alert packets with MODEL, a .tflite artefact or a run.
+    """Classify a stream of alert packets with MODEL.
+
+    MODEL is a .tflite artefact, preset:alerts, or a run.
 
     Every packet ends as a row in the sink, or in rejected.jsonl with the reason. A
     stream that was stopped or killed goes on where it was: nothing is lost, and at

@@ -13,7 +13,6 @@ from keras_astro.evaluation.subject import Subject
 from keras_astro.inference.batch import predict_source
 from keras_astro.tasks.alerts_rows import (
     class_numbers,
-    code_statistics,
     one_hot,
     read_rows,
 )
@@ -158,18 +157,29 @@ def random_encoder(config, frames, labels, test_frames) -> np.ndarray:
     """The same head on the embedding of an encoder that was never trained."""
     import keras
 
-    from keras_astro.tasks.alerts import build_autoencoder_parts, build_head
+    from keras_astro.tasks.alerts_networks import build_autoencoder_parts
 
     keras.utils.set_random_seed(config.seed + 1)
     encoder, _ = build_autoencoder_parts(config, frames.shape[1:])
-    mean, sd = code_statistics(encoder, frames)
+    return head_on(encoder, config, frames, labels, test_frames)
+
+
+def head_on(encoder, config, frames, labels, test_frames) -> np.ndarray:
+    """Classes of test frames by a new head on standardised codes of an encoder."""
+    import keras
+
+    from keras_astro.tasks.alerts_networks import build_head
+
+    z = encoder.predict(frames, verbose=0, batch_size=512)
+    mean, sd = z.mean(axis=0), np.maximum(z.std(axis=0), 1e-6)
     images_alone = config.model_copy(
         update={"model": config.model.model_copy(update={"metadata": False})}
     )
     head = build_head(images_alone)
     head.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
-    codes = (encoder.predict(frames, verbose=0, batch_size=512) - mean) / sd
-    head.fit(codes, one_hot(labels), batch_size=128, epochs=BASELINE_EPOCHS, verbose=0)
+    targets = one_hot(labels)
+    epochs = BASELINE_EPOCHS
+    head.fit((z - mean) / sd, targets, batch_size=128, epochs=epochs, verbose=0)
     test = (encoder.predict(test_frames, verbose=0, batch_size=512) - mean) / sd
     return head.predict(test, verbose=0, batch_size=1024).argmax(axis=1)
 

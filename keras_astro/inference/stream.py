@@ -23,7 +23,7 @@ from keras_astro.inference.stream_sink import Rejected, RowSink
 from keras_astro.inference.stream_source import Packet, PacketSource
 
 # Longest that a packet waits for others to share its batch.
-MOST_WAIT_SECONDS = 0.02
+MOST_WAIT_SECONDS = 0.01
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -81,6 +82,7 @@ def alert_encoder(
     *,
     filters: Sequence[int],
     bounded: bool = False,
+    linear: bool = False,
 ) -> keras.Model:
     """Convolutions in pairs, each second one of stride 2.
 
@@ -91,6 +93,7 @@ def alert_encoder(
         bounded: Whether each `z` has mean 0 and mean square 1. Trained together with a
             classifier, the gain of an encoder can otherwise run away: confidence
             rewards it, and no reconstruction forbids it.
+        linear: Whether the frame itself is added to what the last layer sees.
 
     Returns:
         `(batch, y, x, channel)` to `z` `(batch, latent_dim)`; linear unless bounded.
@@ -108,6 +111,9 @@ def alert_encoder(
                 name=f"encoder_{i}{step}",
             )(x)
     x = layers.Flatten(name="flat")(x)
+    if linear:
+        pixels = layers.Flatten(name="pixels")(inputs)
+        x = layers.Concatenate(name="features_and_pixels")([x, pixels])
     if bounded:
         x = layers.Dense(latent_dim, name="coordinates")(x)
         z = layers.LayerNormalization(center=False, scale=False, name="z")(x)
@@ -117,9 +123,19 @@ def alert_encoder(
 
 
 def alert_decoder(
-    latent_dim: int, frame_shape: Sequence[int], *, filters: Sequence[int]
+    latent_dim: int,
+    frame_shape: Sequence[int],
+    *,
+    filters: Sequence[int],
+    linear: bool = False,
 ) -> keras.Model:
     """Resizing and convolution, back through the encoder's sides.
+
+    Args:
+        latent_dim: Width of `z`.
+        frame_shape: `(y, x, channel)`.
+        filters: Channels of each pair of the encoder.
+        linear: Whether a linear function of `z` is added.
 
     Returns:
         `z` `(batch, latent_dim)` to `(batch, y, x, channel)`.
@@ -135,6 +151,10 @@ def alert_decoder(
             width, 3, padding="same", activation=ACTIVATION, name=f"decoder_{i}"
         )(x)
     outputs = layers.Conv2D(frame_shape[2], 3, padding="same", name="frame")(x)
+    if linear:
+        flat = layers.Dense(math.prod(frame_shape), name="pixels")(inputs)
+        flat = layers.Reshape(tuple(frame_shape), name="image")(flat)
+        outputs = layers.Add(name="sum")([outputs, flat])
     return keras.Model(inputs, outputs, name="decoder")
 
 

@@ -108,16 +108,25 @@ def clipped_statistics(values, valid):
     Returns:
         Two tensors `(batch, 1, 1, channel)`; the sd is 1 where nothing is valid.
     """
+    # Pixels last: small runtimes sum and broadcast along that axis at half the cost.
+    values, valid = (_pixels_last(tensor) for tensor in (values, valid))
     weight = valid
     for _ in range(CLIPPING_STEPS):
-        count = ops.maximum(ops.sum(weight, axis=(1, 2), keepdims=True), 1.0)
-        mean = ops.sum(weight * values, axis=(1, 2), keepdims=True) / count
-        offset = values - mean
-        variance = ops.sum(weight * offset**2, axis=(1, 2), keepdims=True) / count
-        inside = ops.cast(offset**2 < 6.25 * variance, values.dtype)
-        weight = valid * inside
+        count = ops.maximum(ops.sum(weight, axis=2, keepdims=True), 1.0)
+        mean = ops.sum(weight * values, axis=2, keepdims=True) / count
+        square = ops.square(values - mean)
+        variance = ops.sum(weight * square, axis=2, keepdims=True) / count
+        weight = valid * ops.cast(square < 6.25 * variance, values.dtype)
     sd = 1.1 * ops.sqrt(variance)
-    return mean, ops.where(sd > 1e-6, sd, ops.ones_like(sd))
+    sd = ops.where(sd > 1e-6, sd, ops.ones_like(sd))
+    shape = (-1, 1, 1, values.shape[1])
+    return ops.reshape(mean, shape), ops.reshape(sd, shape)
+
+
+def _pixels_last(images):
+    """`(batch, y, x, channel)` to `(batch, channel, pixel)`."""
+    _, y, x, channel = images.shape
+    return ops.transpose(ops.reshape(images, (-1, y * x, channel)), (0, 2, 1))
 
 
 @register()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -15,32 +14,30 @@ from keras_astro.errors import ConfigError, DataError
 from keras_astro.layers.classes import KnownFeatures
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.models import alert_classifier, alert_networks
-from keras_astro.models import variational as vae
 from keras_astro.models.alert_histories import exportable, history_classifier
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import iter_simulate
 from keras_astro.tasks.alerts_calibration import calibrate
 from keras_astro.tasks.alerts_config import AlertsConfig
-from keras_astro.tasks.alerts_histories import (
-    TURNS,
-    Coder,
-    head_options,
-    history_stage,
-)
+from keras_astro.tasks.alerts_histories import TURNS, head_options, history_stage
+from keras_astro.tasks.alerts_networks import trained_parts
 from keras_astro.tasks.alerts_rows import (
     Rows,
     class_numbers,
     code_statistics,
     feature_statistics,
-    one_hot,
-    orient,
     read_rows,
 )
+from keras_astro.tasks.alerts_stages import (
+    HEAD_TURNS,
+    Prepared,
+    autoencoder_stage,
+    class_weights,
+    classifier_stage,
+    coder_of,
+    joint_stage,
+)
 from keras_astro.tasks.base import Parts, Stage, Task
-from keras_astro.tasks.penalised import penalised_autoencoder
-
-# Codes of every training row in this many orientations train a frozen run's head.
-HEAD_TURNS = 8
 
 TERMS = {
     "stamps": ("adu", "Science, template and difference stamps, NaN where no data"),
@@ -61,25 +58,6 @@ TERMS = {
 } | {
     f"probability_{name}": ("", f"Calibrated probability of {name}") for name in CLASSES
 }
-
-
-@dataclass
-class Prepared:
-    """Fitted preprocessing and cached frames of a run.
-
-    Args:
-        stem: Stamps to frame.
-        known: Layer from raw to standardised features.
-        train: Training rows.
-        validation: Rows that never move a weight.
-        histories: Of both, where alerts of one object are seen together.
-    """
-
-    stem: keras.Model
-    known: KnownFeatures
-    train: Rows
-    validation: Rows
-    histories: tuple[AlertHistories, AlertHistories] | None = None
 
 
 class AlertsTask(Task):
@@ -146,12 +124,12 @@ class AlertsTask(Task):
         only meet an embedding whose training is on record.
         """
         if config.model.mode == "joint":
-            stages = [self.joint_stage(config, prepared)]
+            stages = [joint_stage(config, prepared)]
             yield stages[0]
         else:
-            first = self.autoencoder_stage(config, prepared)
+            first = autoencoder_stage(config, prepared)
             yield first
-            stages = [first, self.classifier_stage(config, prepared, first.model)]
+            stages = [first, classifier_stage(config, prepared, first.model)]
             yield stages[1]
         if prepared.histories:
             models = {stage.name: stage.model for stage in stages}
@@ -178,83 +156,6 @@ class AlertsTask(Task):
         if config.model.sequence != "none":
             rows["history"] = TURNS * train_rows
         return rows
-
-    def joint_stage(self, config: AlertsConfig, prepared: Prepared) -> Stage:
-        """Cross-entropy and reconstruction error, with one embedding for both."""
-        if config.model.variational or config.objective.contractive:
-            raise ConfigError(
-                "model.mode = joint: variational and contractive codes are for the "
-                "frozen mode",
-                hint="Add --set model.mode=frozen",
-            )
-        shape = prepared.train.frames.shape[1:]
-        features = len(FEATURES) if config.model.metadata else 0
-        model = alert_classifier.joint_model(
-            *build_autoencoder_parts(config, shape),
-            build_head(config),
-            features=features,
-            weight=config.objective.reconstruction,
-            seed=config.seed,
-        )
-        train, held = prepared.train.labelled, prepared.validation.labelled
-
-        def inputs(rows: Rows) -> dict[str, np.ndarray]:
-            found = {"frame": rows.frames}
-            return found | ({"features": rows.features} if features else {})
-
-        weights = class_weights(config, train.labels)
-        return Stage(
-            name="joint",
-            model=model,
-            inputs=inputs(train),
-            targets=one_hot(train.labels) * weights,
-            validation=(inputs(held), one_hot(held.labels) * weights),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-            epochs=config.train.epochs,
-            batch_size=config.train.batch_size,
-            learning_rate=config.train.learning_rate,
-        )
-
-    def autoencoder_stage(self, config: AlertsConfig, prepared: Prepared) -> Stage:
-        """Reconstruction of frames in random orientations, with any penalties."""
-        inner = build_autoencoder(config, prepared.train.frames.shape[1:])
-        return Stage(
-            name="autoencoder",
-            model=alert_classifier.training_model(inner, seed=config.seed),
-            inputs=prepared.train.frames,
-            targets=None,
-            validation=(prepared.validation.frames, None),
-            loss=None,
-            epochs=config.train.epochs,
-            batch_size=config.train.batch_size,
-            learning_rate=config.train.learning_rate,
-        )
-
-    def classifier_stage(
-        self, config: AlertsConfig, prepared: Prepared, trained: keras.Model
-    ) -> Stage:
-        """The head alone, on standardised codes of an encoder that stays as it is."""
-        encoder = trained_parts(trained)[0]
-        train, held = prepared.train.labelled, prepared.validation.labelled
-        mean, sd = code_statistics(encoder, prepared.train.frames)
-
-        def codes(rows: Rows, number: int) -> np.ndarray:
-            z = encoder.predict(orient(rows.frames, number), verbose=0, batch_size=512)
-            beside = [rows.features] if config.model.metadata else []
-            return np.concatenate([(z - mean) / sd, *beside], axis=1)
-
-        weights = class_weights(config, train.labels)
-        return Stage(
-            name="classifier",
-            model=build_head(config),
-            inputs=np.concatenate([codes(train, n) for n in range(HEAD_TURNS)]),
-            targets=np.tile(one_hot(train.labels) * weights, (HEAD_TURNS, 1)),
-            validation=(codes(held, 0), one_hot(held.labels) * weights),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-            epochs=config.classifier.epochs,
-            batch_size=256,
-            learning_rate=1e-3,
-        )
 
     def assemble(
         self,
@@ -347,67 +248,3 @@ class AlertsTask(Task):
             "val_balanced_error": error,
             "val_reconstruction": mse,
         }
-
-
-def coder_of(
-    config: AlertsConfig, prepared: Prepared, models: Mapping[str, keras.Model]
-) -> Coder:
-    """The trained encoder and head of single alerts."""
-    joint = models.get("joint")
-    encoder, _ = trained_parts(joint or models["autoencoder"])
-    return Coder(
-        encoder,
-        joint.get_layer("head") if joint else models["classifier"],
-        *code_statistics(encoder, prepared.train.frames),
-        standardised=joint is None,
-        metadata=config.model.metadata,
-    )
-
-
-def build_autoencoder_parts(
-    config: AlertsConfig, shape: tuple[int, ...]
-) -> tuple[keras.Model, keras.Model]:
-    """Encoder and decoder of a configuration, on frames of `shape`."""
-    settings = config.model
-    options = {"filters": settings.filters}
-    encoder = alert_networks.alert_encoder(
-        shape, settings.latent_dim, bounded=settings.mode == "joint", **options
-    )
-    decoder = alert_networks.alert_decoder(settings.latent_dim, shape, **options)
-    return encoder, decoder
-
-
-def build_autoencoder(config: AlertsConfig, shape: tuple[int, ...]) -> keras.Model:
-    """The trainable autoencoder of the frozen mode."""
-    return penalised_autoencoder(config, *build_autoencoder_parts(config, shape))
-
-
-def build_head(config: AlertsConfig) -> keras.Model:
-    """The class head of a configuration."""
-    settings = config.model
-    beside = 2 * len(FEATURES) if settings.metadata else 0
-    return alert_networks.class_head(
-        settings.latent_dim + beside,
-        len(CLASSES),
-        hidden=settings.hidden,
-        dropout=settings.dropout,
-        seed=config.seed,
-    )
-
-
-def trained_parts(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """Plain encoder and decoder of a joint model, or of a turned autoencoder."""
-    names = [layer.name for layer in model.layers]
-    inner = model if "encoder" in names else model.get_layer("autoencoder")
-    if inner is model:
-        return model.get_layer("encoder"), model.get_layer("decoder")
-    return vae.posterior_mean_encoder(inner), inner.get_layer("decoder")
-
-
-def class_weights(config: AlertsConfig, labels: np.ndarray) -> np.ndarray:
-    """Weight of each class, `(class,)`; cross-entropy is linear in its targets."""
-    counts = np.bincount(labels, minlength=len(CLASSES))
-    if config.objective.class_weights == "none":
-        return np.ones(len(CLASSES), "float32")
-    present = np.sum(counts > 0)
-    return (len(labels) / (present * np.maximum(counts, 1))).astype("float32")

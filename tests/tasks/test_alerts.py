@@ -15,12 +15,13 @@ from keras_astro.exports.export import export_run
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import simulate
-from keras_astro.tasks.alerts import class_weights, trained_parts
+from keras_astro.tasks.alerts_networks import trained_parts
 from keras_astro.tasks.alerts_rows import (
     class_numbers,
     code_statistics,
     feature_statistics,
 )
+from keras_astro.tasks.alerts_stages import class_weights
 from keras_astro.tasks.catalog import get_task, load_config
 from keras_astro.training.fit import fit_stage
 from keras_astro.training.run import Run

@@ -59,7 +59,10 @@ def open_alerts(
         return from_stamps(arrays, schema, str(path))
     raise DataError(
         f"{path}: expected .avro, .npz, .h5 or a folder of .avro, found a file of "
-        f"unknown suffix {path.suffix!r}"
+        f"unknown suffix {path.suffix!r}",
+        hint="A pickle of arrays is read by: kastro data convert --from-pickle"
+        if name.endswith((".pkl", ".pickle"))
+        else None,
     )
 
 
@@ -119,7 +122,7 @@ def open_packets(path: Path, schema: Schema, *, on_bad, progress) -> MemorySourc
             alerts.append(found)
         elif on_bad == "raise":
             raise DataError(
-                f"{path}: {name}: {found}",
+                f"{path}: {found}" if path.is_file() else f"{path}: {name}: {found}",
                 hint="Remove the packet, or use --on-bad quarantine.",
             )
         else:

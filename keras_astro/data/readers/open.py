@@ -136,13 +136,13 @@ class Joined(Source):
         ]
         shared = {k: v for k, v in shapes[0].items() if all(k in s for s in shapes)}
         for (group, name), shape in shared.items():
-            other = next((s for s in shapes if s[group, name] != shape), None)
-            if other:
-                raise DataError(
-                    f"{self.name}: expected {group}/{name} of one shape, found {shape} "
-                    f"and {other[group, name]}",
-                    hint="Give data of different sizes one by one.",
-                )
+            for source, other in zip(self.sources, shapes, strict=True):
+                if other[group, name] != shape:
+                    raise DataError(
+                        f"{source.name}: expected {group}/{name} of shape {shape} as "
+                        f"in {self.sources[0].name}, found {other[group, name]}",
+                        hint="Give data of different sizes one by one.",
+                    )
         return shared
 
     def _pruned(self, sample: Sample) -> Sample:

@@ -32,6 +32,7 @@ ALLOWED = {
 # Extension codes can fetch a class from a cache that the list does not guard.
 FORBIDDEN = {"EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "INST", "OBJ"}
 MOST_BYTES = 16 << 30
+SAFER = "Load the file where you made it and save it with numpy.savez."
 
 
 class ArrayUnpickler(pickle.Unpickler):
@@ -41,7 +42,7 @@ class ArrayUnpickler(pickle.Unpickler):
         if (module, name) not in ALLOWED:
             raise DataError(
                 f"expected arrays alone, found {module}.{name}",
-                hint="Load the file where you made it and save it with numpy.savez.",
+                hint=SAFER,
             )
         # Old names of NumPy's modules still resolve, with a warning.
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
@@ -69,7 +70,9 @@ def read_pickle(path: Path) -> dict[str, np.ndarray]:
     try:
         for opcode, _, _ in pickletools.genops(data):
             if opcode.name in FORBIDDEN:
-                raise DataError(f"expected arrays alone, found opcode {opcode.name}")
+                raise DataError(
+                    f"expected arrays alone, found opcode {opcode.name}", hint=SAFER
+                )
         found = ArrayUnpickler(io.BytesIO(data)).load()
     except DataError as error:
         raise DataError(f"{path}: {error}", hint=error.hint) from error
@@ -96,6 +99,37 @@ def read_pickle(path: Path) -> dict[str, np.ndarray]:
             hint="Save a dictionary of named arrays.",
         )
     return arrays
+
+
+def one_group(
+    path: Path, arrays: dict[str, np.ndarray], group: str | None
+) -> dict[str, np.ndarray]:
+    """The arrays of one group of a pickle, such as `Train` of `Train` and `Test`.
+
+    Args:
+        path: The pickle, for messages.
+        arrays: What `read_pickle` found.
+        group: Name before the `/`; where None, names must have none.
+
+    Raises:
+        DataError: If there is no such group, or one must be chosen.
+
+    Example:
+        >>> arrays = {"Train/stamps": np.ones(2), "Test/stamps": np.ones(1)}
+        >>> one_group(Path("a.pkl"), arrays, "Test")
+        {'stamps': array([1.])}
+    """
+    groups = sorted({name.rpartition("/")[0] for name in arrays} - {""})
+    if group is None and not (groups and all("/" in name for name in arrays)):
+        return arrays
+    if group not in groups:
+        raise DataError(
+            f"{path}: expected one of the groups {', '.join(groups) or '(none)'}, "
+            f"found {group or 'none chosen'}",
+            hint="Choose one with --group." if groups else "Leave --group out.",
+        )
+    start = f"{group}/"
+    return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
 
 
 def _arrays(value: Any, name: str):
