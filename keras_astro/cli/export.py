@@ -84,7 +84,8 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
             "verification": found,
         },
         f"{result.path}: {result.size_bytes / 1e6:.2f} MB, verified on "
-        f"{found['rows']} rows, largest difference {worst:.2g} of an output's sd{loss}",
+        f"{found['rows']} rows, largest difference {worst:.2g} of an output's sd, "
+        f"{found['flips']:.2%} of decisions changed{loss}",
         as_json=as_json,
     )
 
