@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_astro.data.sample import Sample, Source
 from keras_astro.exports.card import model_card
+from keras_astro.exports.onnx import convert_onnx
 from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
 from keras_astro.exports.serving_files import write_around, write_warm_up
@@ -22,6 +23,7 @@ from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
 from keras_astro.exports.verify import files_of, verify, write_verification
 from keras_astro.inference.hashes import hashes_below
 from keras_astro.inference.manifest import from_run
+from keras_astro.inference.onnx_file import append_manifest
 from keras_astro.inference.reference import build_reference, row_quantities
 from keras_astro.tasks.catalog import get_task, model_rows
 from keras_astro.training.run import Run
@@ -67,7 +69,7 @@ def export_run(
             figures of merit is measured too.
         validation: Further normal rows that moved no weight; with those of
             `calibration` they are what later rows are compared with, see `drift`.
-        fmt: `saved_model` or `tflite`.
+        fmt: `saved_model`, `tflite` or `onnx`.
         quantize: Numeric type; the format's default when None.
         out_dir: Where to; `exports/<format>-<type>` in the run folder when None.
         overwrite: Whether an existing artefact may be replaced.
@@ -109,6 +111,8 @@ def export_run(
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
         if chosen.fmt == "saved_model":
             artefact = _write_saved_model(staging, endpoints, manifest, rows)
+        elif chosen.fmt == "onnx":
+            artefact = _write_onnx(staging, endpoints, manifest)
         else:
             artefact = _write_tflite(staging, endpoints, chosen, manifest, ranges)
         story(f"verifying on {len(sample)} held-out rows in a fresh process")
@@ -203,4 +207,11 @@ def _write_tflite(staging, endpoints, chosen: Profile, manifest, ranges) -> Path
     path = staging / f"{manifest['task']}-{chosen.quantize}.tflite"
     path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=ranges))
     append_files(path, manifest, model_card(manifest))
+    return path
+
+
+def _write_onnx(staging, endpoints, manifest) -> Path:
+    path = staging / f"{manifest['task']}.onnx"
+    path.write_bytes(convert_onnx(endpoints["predict"]))
+    append_manifest(path, manifest, model_card(manifest))
     return path

@@ -12,7 +12,7 @@ class Profile:
     """One format with one numeric type.
 
     Args:
-        fmt: `saved_model` or `tflite`.
+        fmt: `saved_model`, `tflite` or `onnx`.
         quantize: `none`, `float16`, `dynamic` or `int8`.
         tolerance: Largest root mean square difference of the score from the Keras
             model's, over its standard deviation, on held-out rows.
@@ -52,6 +52,20 @@ PROFILES = {
         0.005,
         0.05,
         left_out=("encode", "decode", "reconstruct", "score", "observe", "absorb"),
+    ),
+    ("onnx", "none"): Profile(
+        # A file holds one graph, which has no names for parts of it.
+        "onnx",
+        "none",
+        1e-5,
+        1e-4,
+        4,
+        1e-4,
+        0.002,
+        left_out=(
+            *("encode", "decode", "reconstruct", "score", "observe", "absorb"),
+            "posterior",
+        ),
     ),
 }
 DEFAULT = {"saved_model": "none", "tflite": "float16"}

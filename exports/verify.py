@@ -38,8 +38,8 @@ for signature in predictor.signatures:
     wanted = predictor.manifest["signatures"][signature]["inputs"]
     found = predictor.run(signature, {name: rows[name] for name in wanted})
     results |= {f"{signature}/{name}": value for name, value in found.items()}
-if sys.argv[4] == "tflite" and "tensorflow" in sys.modules:
-    sys.exit("the TFLite path imported TensorFlow")
+if sys.argv[4] != "saved_model" and "tensorflow" in sys.modules:
+    sys.exit("Error: TensorFlow was imported, which this format must do without")
 np.savez(sys.argv[3], **results)
 """
 

@@ -11,13 +11,17 @@ from keras_astro.cli.output import answer, load_tensorflow, story
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--format", "fmt", type=click.Choice(["saved_model", "tflite"]), required=True
+    "--format",
+    "fmt",
+    type=click.Choice(["saved_model", "tflite", "onnx"]),
+    required=True,
+    help="onnx has the signature predict alone, in float32.",
 )
 @click.option(
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8"]),
     default=None,
-    help="Default: none for saved_model, float16 for tflite.",
+    help="Default: float16 for tflite, else none.",
 )
 @click.option(
     "-o",

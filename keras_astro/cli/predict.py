@@ -66,7 +66,7 @@ def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_js
         raise UsageError(
             f"{output} exists already", hint="Replace it with --overwrite."
         )
-    if model.suffix != ".tflite":
+    if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
     predictor = open_predictor(model)
     source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)

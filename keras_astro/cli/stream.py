@@ -102,7 +102,7 @@ def stream(
 
     folder = _checked(source_path, group, sink, fmt, state, kafka_config)
     settings = read_settings(kafka_config)
-    if model.suffix != ".tflite":
+    if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
     predictor = open_predictor(model)
     schemas = Schemas.read(schema_file, registry=registry)

@@ -1,5 +1,6 @@
 """Verification: what it measures, and that sabotage does not pass."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -10,7 +11,8 @@ from keras_astro.exports import verify as module
 from keras_astro.exports.profiles import PROFILES, profile
 from keras_astro.exports.verify import verify
 
-FORMATS = list(PROFILES)
+ONNX = importlib.util.find_spec("tf2onnx") and importlib.util.find_spec("onnxruntime")
+FORMATS = [found for found in PROFILES if found[0] != "onnx" or ONNX]
 EXACT = profile("tflite", "none")
 
 
