@@ -21,6 +21,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
         *_warning(manifest),
         *_decision(manifest["calibration"]),
+        *_reference(manifest.get("reference")),
         "## Measured",
         "",
         *_metrics(manifest["metrics"]),
@@ -52,6 +53,18 @@ def _decision(calibration: dict[str, Any]) -> list[str]:
         f"Rows with a p-value of at most {calibration['false_positive_rate']:.2%} are "
         f"flagged; p-values come from {calibration['n']} held-out normal rows. "
         "A flagged row is a candidate, not a detection.",
+        "",
+    ]
+
+
+def _reference(reference: dict[str, Any] | None) -> list[str]:
+    if not reference:
+        return []
+    return [
+        "## Drift",
+        "",
+        f"Later rows are compared with {reference['rows']} held-back normal rows in "
+        f"{len(reference['quantities'])} quantities.",
         "",
     ]
 

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_astro.data.sample import Sample, Source
-from keras_astro.errors import DataError, UsageError
 from keras_astro.exports.card import model_card
+from keras_astro.exports.onnx import convert_onnx
 from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
 from keras_astro.exports.serving_files import write_around, write_warm_up
+from keras_astro.exports.staging import VERIFICATION, refuse_existing, staged
 from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
 from keras_astro.exports.verify import files_of, verify, write_verification
 from keras_astro.inference.hashes import hashes_below
 from keras_astro.inference.manifest import from_run
+from keras_astro.inference.onnx_file import append_manifest
+from keras_astro.inference.reference import build_reference, row_quantities
 from keras_astro.tasks.catalog import get_task, model_rows
 from keras_astro.training.run import Run
 
 VERIFIED_ROWS = 500
-VERIFICATION = "verification.json"
+# Of each source of the reference for drift.
+REFERENCE_ROWS = 500
 
 
 @dataclass
@@ -51,6 +53,7 @@ def export_run(
     calibration: Source,
     held_out: Source,
     *,
+    validation: Source | None = None,
     fmt: str,
     quantize: str | None = None,
     out_dir: Path | None = None,
@@ -64,7 +67,9 @@ def export_run(
         calibration: Normal rows that trained nothing, for the ranges of int8.
         held_out: Rows to verify on; where their truth is known, the loss of the task's
             figures of merit is measured too.
-        fmt: `saved_model` or `tflite`.
+        validation: Further normal rows that moved no weight; with those of
+            `calibration` they are what later rows are compared with, see `drift`.
+        fmt: `saved_model`, `tflite` or `onnx`.
         quantize: Numeric type; the format's default when None.
         out_dir: Where to; `exports/<format>-<type>` in the run folder when None.
         overwrite: Whether an existing artefact may be replaced.
@@ -84,6 +89,9 @@ def export_run(
     inputs = manifest["signatures"]["predict"]["inputs"]
     sample = held_out_rows(model_rows(held_out, manifest))
     calibration = model_rows(calibration, manifest)
+    normal_sources = [calibration]
+    if validation is not None:
+        normal_sources.append(model_rows(validation, manifest))
     rows = model_inputs(sample, inputs)
     normal = model_inputs(calibration.read(0, CALIBRATION_ROWS), inputs)
     ranges = task.whole_range(normal, seed=run.config.seed)
@@ -97,11 +105,14 @@ def export_run(
         # Paths say where rows lay on one machine, which is of no use on another.
         "settings": run.config.model_dump(mode="json", exclude={"data": {"paths"}}),
         "signatures": {name: manifest["signatures"][name] for name in endpoints},
+        "reference": reference_of(endpoints["predict"], normal_sources, manifest),
     }
     with staged(folder) as staging:
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
         if chosen.fmt == "saved_model":
             artefact = _write_saved_model(staging, endpoints, manifest, rows)
+        elif chosen.fmt == "onnx":
+            artefact = _write_onnx(staging, endpoints, manifest)
         else:
             artefact = _write_tflite(staging, endpoints, chosen, manifest, ranges)
         story(f"verifying on {len(sample)} held-out rows in a fresh process")
@@ -118,59 +129,29 @@ def export_run(
     return ExportResult(folder / artefact.relative_to(staging), size, found)
 
 
-def refuse_existing(folder: Path, *, overwrite: bool) -> None:
-    """Refuses a place that is taken; what is no artefact is never replaced.
+def reference_of(
+    endpoint: keras.Model, sources: list[Source], manifest: dict[str, Any]
+) -> dict[str, Any]:
+    """How normal rows are distributed, for `keras_astro.inference.drift`.
 
-    Raises:
-        UsageError: If it is.
+    Args:
+        endpoint: The `predict` signature of the Keras model.
+        sources: Normal rows that moved no weight.
+        manifest: Of the run.
     """
-    if folder.is_file():
-        raise UsageError(
-            f"{folder} is a file, expected a folder to export to",
-            hint="Choose another place with -o.",
-        )
-    if not folder.exists() or not any(folder.iterdir()):
-        return
-    if not overwrite:
-        raise UsageError(
-            f"{folder} exists already",
-            hint="Replace it with --overwrite, or choose another place with -o.",
-        )
-    if not (folder / VERIFICATION).is_file():
-        raise UsageError(
-            f"{folder} is not an exported artefact and will not be replaced",
-            hint="Choose another place with -o.",
-        )
+    specs = manifest["signatures"]["predict"]["inputs"]
+    parts = []
+    for source in filter(len, sources):
+        rows = model_inputs(held_out_rows(source, REFERENCE_ROWS), specs)
+        outputs = endpoint.predict(rows, verbose=0, batch_size=64)
+        parts.append(row_quantities(rows, outputs, manifest))
+    joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    return build_reference(joined)
 
 
-@contextlib.contextmanager
-def staged(folder: Path) -> Iterator[Path]:
-    """A hidden folder that takes the place of `folder` at the end, or vanishes.
-
-    Raises:
-        DataError: If the disk refuses.
-    """
-    staging = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".export-"))
-        # Temporary folders are private, an artefact is served by other users too.
-        staging.chmod(folder.parent.stat().st_mode & 0o777)
-        yield staging
-        place(staging, folder)
-    except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be written ({error.strerror or error})",
-            hint="Free disk space or choose another place with -o.",
-        ) from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-
-
-def held_out_rows(source: Source) -> Sample:
+def held_out_rows(source: Source, most: int = VERIFIED_ROWS) -> Sample:
     """Rows spread evenly over a source."""
-    count = min(len(source), VERIFIED_ROWS)
+    count = min(len(source), most)
     chosen = np.linspace(0, len(source) - 1, count).round().astype(int)
     return source.take(np.unique(chosen))
 
@@ -229,13 +210,8 @@ def _write_tflite(staging, endpoints, chosen: Profile, manifest, ranges) -> Path
     return path
 
 
-def place(staging: Path, folder: Path) -> None:
-    """Puts a finished folder in place of an older one."""
-    if folder.exists():
-        old = folder.with_name(f".old-{folder.name}")
-        shutil.rmtree(old, ignore_errors=True)
-        folder.replace(old)
-        staging.replace(folder)
-        shutil.rmtree(old)
-    else:
-        staging.replace(folder)
+def _write_onnx(staging, endpoints, manifest) -> Path:
+    path = staging / f"{manifest['task']}.onnx"
+    path.write_bytes(convert_onnx(endpoints["predict"]))
+    append_manifest(path, manifest, model_card(manifest))
+    return path

@@ -12,7 +12,7 @@ class Profile:
     """One format with one numeric type.
 
     Args:
-        fmt: `saved_model` or `tflite`.
+        fmt: `saved_model`, `tflite` or `onnx`.
         quantize: `none`, `float16`, `dynamic` or `int8`.
         tolerance: Largest root mean square difference of the score from the Keras
             model's, over its standard deviation, on held-out rows.
@@ -21,6 +21,8 @@ class Profile:
         weight_bytes: Bytes a weight takes.
         merit_loss: Largest loss of a task's figure of merit, such as AUC, that is
             accepted where the truth is known.
+        flips: Largest share of rows whose decision, a flag or a class, is another than
+            the Keras model's; one row may always be.
         left_out: Signatures that the format cannot hold beside the others.
     """
 
@@ -30,14 +32,15 @@ class Profile:
     part_tolerance: float
     weight_bytes: float
     merit_loss: float
+    flips: float
     left_out: tuple[str, ...] = ()
 
 
 PROFILES = {
-    ("saved_model", "none"): Profile("saved_model", "none", 1e-5, 1e-4, 4, 1e-4),
-    ("tflite", "none"): Profile("tflite", "none", 1e-5, 1e-4, 4, 1e-4),
-    ("tflite", "float16"): Profile("tflite", "float16", 0.02, 0.1, 2, 0.002),
-    ("tflite", "dynamic"): Profile("tflite", "dynamic", 0.2, 0.5, 1, 0.005),
+    ("saved_model", "none"): Profile("saved_model", "none", 1e-5, 1e-4, 4, 1e-4, 0.002),
+    ("tflite", "none"): Profile("tflite", "none", 1e-5, 1e-4, 4, 1e-4, 0.002),
+    ("tflite", "float16"): Profile("tflite", "float16", 0.02, 0.1, 2, 0.002, 0.01),
+    ("tflite", "dynamic"): Profile("tflite", "dynamic", 0.2, 0.5, 1, 0.005, 0.05),
     ("tflite", "int8"): Profile(
         # With 16-bit activations the converter confuses the ranges of signatures that
         # share tensors, so there is one; score, p-value and z are among its outputs.
@@ -47,7 +50,22 @@ PROFILES = {
         0.5,
         1,
         0.005,
+        0.05,
         left_out=("encode", "decode", "reconstruct", "score", "observe", "absorb"),
+    ),
+    ("onnx", "none"): Profile(
+        # A file holds one graph, which has no names for parts of it.
+        "onnx",
+        "none",
+        1e-5,
+        1e-4,
+        4,
+        1e-4,
+        0.002,
+        left_out=(
+            *("encode", "decode", "reconstruct", "score", "observe", "absorb"),
+            "posterior",
+        ),
     ),
 }
 DEFAULT = {"saved_model": "none", "tflite": "float16"}

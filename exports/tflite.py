@@ -109,6 +109,6 @@ def append_files(path: Path, manifest: dict[str, Any], card: str) -> None:
     The manifest gets the hash of the model before it, which the runtime never checks.
     """
     manifest = manifest | {"content_sha256": sha256(path)}
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr("manifest.json", json.dumps(manifest, indent=1))
         archive.writestr("card.md", card)

@@ -21,6 +21,9 @@ Merit = Callable[[dict[str, np.ndarray]], dict[str, float]]
 FLAGS = ("is_anomaly", "class_index", "abstains")
 STEPS = ("p_value", *FLAGS)
 
+# Of so many rows flagged by the model, an artefact must flag some.
+MANY = 10
+
 # Smaller spreads are rounding: such an output is constant.
 NOTHING = 1e-6
 
@@ -35,8 +38,8 @@ for signature in predictor.signatures:
     wanted = predictor.manifest["signatures"][signature]["inputs"]
     found = predictor.run(signature, {name: rows[name] for name in wanted})
     results |= {f"{signature}/{name}": value for name, value in found.items()}
-if sys.argv[4] == "tflite" and "tensorflow" in sys.modules:
-    sys.exit("the TFLite path imported TensorFlow")
+if sys.argv[4] != "saved_model" and "tensorflow" in sys.modules:
+    sys.exit("Error: TensorFlow was imported, which this format must do without")
 np.savez(sys.argv[3], **results)
 """
 
@@ -66,20 +69,24 @@ def verify(
 
     Raises:
         VerificationError: If the artefact does not load, an output is not finite, is
-            constant or differs by more than the tolerance, a figure of merit falls too
-            far, or the file is too small to hold the weights.
+            constant or differs by more than the tolerance, too many decisions are
+            others, a figure of merit falls too far, or the file is too small to hold
+            the weights.
     """
     _check_size(path, profile, parameters)
     found = reload(path, profile, rows)
     measured = {}
     for name, wanted in expected.items():
         measured[name] = _compare(name, found.get(name), wanted, profile)
+    changed = {k: v["changed_fraction"] for k, v in measured.items() if _decides(k)}
     return _merit_loss(merit, found, expected, profile) | {
         "format": profile.fmt,
         "quantize": profile.quantize,
         "rows": len(next(iter(rows.values()))),
         "tolerance": profile.tolerance,
         "part_tolerance": profile.part_tolerance,
+        "flips": max(changed.values(), default=0.0),
+        "flip_limit": profile.flips,
         "outputs": measured,
     }
 
@@ -129,11 +136,10 @@ def _compare(
     # Few flags may vanish at the threshold, all p-values may not.
     if output not in FLAGS and spread > NOTHING and found.std() == 0:
         raise VerificationError(f"{name}: is constant, the model's output is not")
+    if output in FLAGS:
+        return _flips(name, found, wanted, profile)
     if output in STEPS:
-        measured = {"largest_difference": float(np.abs(found - wanted).max())}
-        if output in FLAGS:
-            measured["changed_fraction"] = float(np.mean(found != wanted))
-        return measured
+        return {"largest_difference": float(np.abs(found - wanted).max())}
     error = float(np.sqrt(np.mean((found - wanted) ** 2))) / max(spread, NOTHING)
     limit = profile.tolerance if output == "score" else profile.part_tolerance
     if error > limit:
@@ -143,6 +149,33 @@ def _compare(
             hint="Choose a format with more bits, e.g. --quantize none.",
         )
     return {"rms_over_sd": error}
+
+
+def _decides(name: str) -> bool:
+    return name.split("/")[1] in FLAGS
+
+
+def _flips(
+    name: str, found: np.ndarray, wanted: np.ndarray, profile: Profile
+) -> dict[str, float]:
+    """How many decisions are others; a few may be at a threshold, all may not."""
+    changed = found != wanted
+    most = max(1, int(profile.flips * len(wanted)))
+    if changed.sum() > most:
+        raise VerificationError(
+            f"{name}: {changed.sum()} of {len(wanted)} decisions differ from the "
+            f"model's, expected at most {most}",
+            hint="Choose a format with more bits, e.g. --quantize none.",
+        )
+    if np.sum(wanted > 0) >= MANY and not np.any(found[wanted > 0]):
+        raise VerificationError(
+            f"{name}: none of the {np.sum(wanted > 0)} rows flagged by the model is",
+            hint="Choose a format with more bits, e.g. --quantize none.",
+        )
+    return {
+        "largest_difference": float(np.abs(found - wanted).max()),
+        "changed_fraction": float(np.mean(changed)),
+    }
 
 
 def _merit_loss(merit: Merit, found, expected, profile: Profile) -> dict[str, float]:

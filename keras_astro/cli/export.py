@@ -11,13 +11,17 @@ from keras_astro.cli.output import answer, load_tensorflow, story
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--format", "fmt", type=click.Choice(["saved_model", "tflite"]), required=True
+    "--format",
+    "fmt",
+    type=click.Choice(["saved_model", "tflite", "onnx"]),
+    required=True,
+    help="onnx has the signature predict alone, in float32.",
 )
 @click.option(
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8"]),
     default=None,
-    help="Default: none for saved_model, float16 for tflite.",
+    help="Default: float16 for tflite, else none.",
 )
 @click.option(
     "-o",
@@ -39,10 +43,14 @@ from keras_astro.cli.output import answer, load_tensorflow, story
 def export(run, fmt, quantize, folder, paths, overwrite, as_json):
     """Export RUN (default: the latest finished one) and verify the artefact.
 
+    preset:NAME in place of RUN gives a copy of that preset's .tflite file.
+
     Example: kastro export --format tflite
     """
     if folder and overwrite:
         _refuse_foreign(folder)
+    if str(run).startswith("preset:"):
+        return _copy_preset(str(run), fmt, quantize, folder, overwrite, as_json)
     load_tensorflow()
     from keras_astro.data.readers import open_many
     from keras_astro.exports.export import export_run
@@ -62,6 +70,7 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
         opened,
         parts.calibration,
         held_out,
+        validation=parts.validation,
         fmt=fmt,
         quantize=quantize,
         out_dir=folder,
@@ -79,7 +88,22 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
             "verification": found,
         },
         f"{result.path}: {result.size_bytes / 1e6:.2f} MB, verified on "
-        f"{found['rows']} rows, largest difference {worst:.2g} of an output's sd{loss}",
+        f"{found['rows']} rows, largest difference {worst:.2g} of an output's sd, "
+        f"{found['flips']:.2%} of decisions changed{loss}",
+        as_json=as_json,
+    )
+
+
+def _copy_preset(name, fmt, quantize, folder, overwrite, as_json):
+    from keras_astro.exports.preset import export_preset
+
+    path, found = export_preset(
+        name, fmt=fmt, quantize=quantize, out_dir=folder, overwrite=overwrite
+    )
+    size = path.stat().st_size
+    answer(
+        {"path": str(path), "size_bytes": size, "verification": found},
+        f"{path}: {size / 1e6:.2f} MB, a copy of {name}; its hashes are right",
         as_json=as_json,
     )
 

@@ -42,6 +42,13 @@ data_option = click.option(
     help="Store (.h5), folder or zip of images, FITS, .npz. Repeatable. "
     "Without it, the task's simulated default set.",
 )
+drift_option = click.option(
+    "--drift-window",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Rows that are compared at a time with those the model was made for.",
+)
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what is there."
 )

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import click
 
-from keras_astro.cli.options import ArtefactPath, json_option, overwrite_option
+from keras_astro.cli.options import (
+    ArtefactPath,
+    drift_option,
+    json_option,
+    overwrite_option,
+)
 from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
 
 
@@ -30,20 +35,23 @@ from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
     is_flag=True,
     help="Improve latents row by row by least squares, with errors; spectra only.",
 )
+@drift_option
 @overwrite_option
 @json_option
-def predict(model, paths, output, on_bad, refine, overwrite, as_json):
+def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_json):
     """Score the files PATHS with MODEL into a table.
 
     MODEL is a run, an artefact or preset:NAME; a .tflite file needs no TensorFlow.
     Unreadable files are set aside with their reason, in a file beside the table, and
-    the rest goes on.
+    the rest goes on. The answer says whether the rows look like those that the model
+    was made for.
 
     Example: kastro predict preset:lensing night.zip -o scores.ecsv
     """
     from keras_astro.data.readers import open_many
     from keras_astro.errors import UsageError
     from keras_astro.inference.batch import predict_source
+    from keras_astro.inference.drift import DriftWatch, told
     from keras_astro.inference.manifest import caveat
     from keras_astro.inference.predictor import open_predictor
     from keras_astro.inference.refinement import described
@@ -58,14 +66,16 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
         raise UsageError(
             f"{output} exists already", hint="Replace it with --overwrite."
         )
-    if model.suffix != ".tflite":
+    if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
     predictor = open_predictor(model)
     source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)
+    watch = DriftWatch(predictor.manifest, window=drift_window)
     outputs, flags = predict_source(
         predictor,
         model_rows(source, predictor.manifest),
         refine=refine,
+        drift=watch,
         progress=RowProgress("scoring"),
     )
     manifest = described(predictor.manifest) if refine else predictor.manifest
@@ -82,6 +92,8 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
     if "is_anomaly" in table.colnames:
         content["flagged"] = int(table["is_anomaly"].sum())
         text += f", {content['flagged']} flagged"
+    content["drift"] = watch.report()
+    text += f"\n{told(content['drift'])}"
     if warning := caveat(manifest):
         content["warning"] = warning
         text += f"\nwarning: {warning}"

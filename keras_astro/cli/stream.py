@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from keras_astro.cli.options import ArtefactPath, json_option
+from keras_astro.cli.options import ArtefactPath, drift_option, json_option
 from keras_astro.cli.output import answer, load_tensorflow, story
 
 EVERY_SECONDS = 10.0
@@ -68,6 +68,7 @@ EVERY_SECONDS = 10.0
     default=None,
     help="Port on 127.0.0.1 for Prometheus; 0 takes a free one.",
 )
+@drift_option
 @json_option
 def stream(
     model,
@@ -82,6 +83,7 @@ def stream(
     batch,
     follow,
     metrics_port,
+    drift_window,
     as_json,
 ):
     """Classify a stream of alert packets with MODEL.
@@ -95,13 +97,14 @@ def stream(
     Example: kastro stream alerts.tflite --source night/ --sink rows/
     """
     from keras_astro.data.readers.avro import Schemas
+    from keras_astro.inference.drift import DriftWatch, told
     from keras_astro.inference.predictor import open_predictor
     from keras_astro.inference.stream import AlertStream
     from keras_astro.inference.stream_kafka import read_settings
 
     folder = _checked(source_path, group, sink, fmt, state, kafka_config)
     settings = read_settings(kafka_config)
-    if model.suffix != ".tflite":
+    if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
     predictor = open_predictor(model)
     schemas = Schemas.read(schema_file, registry=registry)
@@ -111,21 +114,26 @@ def stream(
         stack.enter_context(contextlib.closing(rows))
         source = _source(source_path, group, folder, settings, follow)
         stack.enter_context(contextlib.closing(source))
-        work = AlertStream(predictor, source, rows, schemas=schemas, batch=batch)
+        drift = DriftWatch(predictor.manifest, window=drift_window)
+        work = AlertStream(
+            predictor, source, rows, schemas=schemas, batch=batch, drift=drift
+        )
         if metrics_port is not None:
             from keras_astro.inference.stream_metrics import served_metrics
 
             port = stack.enter_context(
-                served_metrics(lambda: work.account, metrics_port)
+                served_metrics(lambda: work.account, metrics_port, drift.report)
             )
             story(f"metrics at http://127.0.0.1:{port}/metrics")
         before = signal.signal(signal.SIGTERM, lambda *_: work.stop())
         stack.callback(signal.signal, signal.SIGTERM, before)
-        account = work.run(progress=_Told())
+        account = work.run(progress=_Told(drift))
     content = vars(account) | {"balanced": account.balanced, "stopped": work.stopping}
+    content["drift"] = drift.report()
     text = (
         f"{account.alerts} alerts: {account.written} written, {account.rejected} "
-        f"rejected, {account.written / max(account.seconds, 1e-9):.0f} a second"
+        f"rejected, {account.written / max(account.seconds, 1e-9):.0f} a second\n"
+        f"{told(content['drift'])}"
     )
     answer(content, text, as_json=as_json)
 
@@ -192,12 +200,19 @@ def _logged():
 
 
 class _Told:
-    """Tells on stderr how far the stream is, now and then."""
+    """Tells on stderr how far the stream is, now and then, and of drift once."""
 
-    def __init__(self):
+    def __init__(self, drift):
         self.next = EVERY_SECONDS
+        self.drift = drift
+        self.alarms = 0
 
     def __call__(self, account):
         if account.seconds >= self.next:
             self.next = account.seconds + EVERY_SECONDS
             story(f"{account.written} written, {account.rejected} rejected")
+            if self.drift.alarms > self.alarms == 0:
+                from keras_astro.inference.drift import told
+
+                story(told(self.drift.report()))
+            self.alarms = self.drift.alarms

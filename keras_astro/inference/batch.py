@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_astro.data.sample import Source
+from keras_astro.inference.drift import DriftWatch
 from keras_astro.inference.flags import row_flags
 from keras_astro.inference.grids import check_grids
 from keras_astro.inference.predictor import Predictor
@@ -20,6 +21,7 @@ def predict_source(
     source: Source,
     *,
     refine: bool = False,
+    drift: DriftWatch | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Scores all rows of a source; only a block of them is in memory at a time.
@@ -28,6 +30,7 @@ def predict_source(
         predictor: A loaded model.
         source: The rows.
         refine: Whether to refine the latents of each row, see `refinement`.
+        drift: Told of all rows as they pass.
         progress: Called with done and total rows.
 
     Returns:
@@ -40,6 +43,8 @@ def predict_source(
     for block in source.blocks(BLOCK):
         check_grids(predictor.manifest, block.axes, source.name)
         found = predictor.run("predict", block.inputs)
+        if drift is not None:
+            drift.add(block.inputs, found)
         if refine:
             found = refined_outputs(predictor, block.inputs, found)
         outputs.append(found)

@@ -18,7 +18,7 @@ MODEL = "model.keras"
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a run folder, a SavedModel or a `.tflite` file.
+    """The manifest of a run folder, a SavedModel, a `.tflite` or an `.onnx` file.
 
     The files are checked against the hashes that it holds; no model is loaded.
 
@@ -26,6 +26,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
         ArtefactError: If the path is absent or none of these, or is damaged.
     """
     kind, place = locate(path)
+    if kind == "onnx":
+        from keras_astro.inference.onnx_file import from_onnx
+
+        return from_onnx(place)
     readers = {"tflite": from_tflite, "run": from_run, "saved_model": from_saved_model}
     return readers[kind](place)
 
@@ -55,22 +59,22 @@ def caveat(manifest: dict[str, Any]) -> str:
 
 
 def locate(path: Path) -> tuple[str, Path]:
-    """What a path is (`tflite`, `run` or `saved_model`), and where its files are.
+    """What a path is (`tflite`, `onnx`, `run` or `saved_model`), and where it lies.
 
     Raises:
         ArtefactError: If it is absent or none of these.
     """
     if not path.exists():
         raise ArtefactError(f"{path}: no such run or artefact")
-    if path.is_file() and path.suffix == ".tflite":
-        return "tflite", path
+    if path.is_file() and path.suffix in (".tflite", ".onnx"):
+        return path.suffix[1:], path
     if (path / "config.yaml").is_file():
         return "run", path
     folder = saved_model_folder(path)
     if folder is not None:
         return "saved_model", folder
     raise ArtefactError(
-        f"{path}: expected a run folder, a SavedModel or a .tflite file",
+        f"{path}: expected a run folder, a SavedModel, a .tflite or .onnx file",
         hint="List runs with kastro runs list; export one with kastro export.",
     )
 

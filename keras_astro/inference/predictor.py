@@ -89,13 +89,14 @@ class Predictor(abc.ABC):
 
 
 def open_predictor(path: str | Path) -> Predictor:
-    """Loads a run folder, a SavedModel or a `.tflite` file.
+    """Loads a run folder, a SavedModel, a `.tflite` or an `.onnx` file.
 
-    A `.tflite` file needs no TensorFlow. Each is loaded once; keep the predictor.
+    The files need no TensorFlow. Each is loaded once; keep the predictor.
 
     Raises:
         ArtefactError: If the path is absent or none of these, or is damaged.
-        MissingExtraError: If a run or SavedModel is given and TensorFlow is absent.
+        MissingExtraError: If a run or SavedModel is given and TensorFlow is absent,
+            or an `.onnx` file and onnxruntime is.
     """
     path = Path(path)
     kind, place = locate(path)
@@ -103,6 +104,10 @@ def open_predictor(path: str | Path) -> Predictor:
         from keras_astro.inference.tflite_backend import TflitePredictor
 
         return TflitePredictor(place)
+    if kind == "onnx":
+        from keras_astro.inference.onnx_backend import OnnxPredictor
+
+        return OnnxPredictor(place)
     if kind == "run":
         from keras_astro.inference.keras_backend import RunPredictor
 

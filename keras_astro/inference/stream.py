@@ -18,6 +18,7 @@ from keras_astro.data.readers.alert_packet import Alert, read_alert
 from keras_astro.data.readers.avro import NO_SCHEMAS, Schemas, read_packets
 from keras_astro.errors import DataError, UsageError
 from keras_astro.inference.alert_quality import alert_flags
+from keras_astro.inference.drift import DriftWatch
 from keras_astro.inference.predictor import Predictor
 from keras_astro.inference.stream_sink import Rejected, RowSink
 from keras_astro.inference.stream_source import Packet, PacketSource
@@ -59,6 +60,7 @@ class AlertStream:
         sink: Where rows and rejected packets go.
         schemas: For packets that carry no schema.
         batch: Most packets classified at once.
+        drift: Told of all alerts that are classified.
 
     Raises:
         UsageError: If the artefact is of another task.
@@ -72,6 +74,7 @@ class AlertStream:
         *,
         schemas: Schemas = NO_SCHEMAS,
         batch: int = 64,
+        drift: DriftWatch | None = None,
     ):
         task = predictor.manifest["task"]
         if task != "alerts":
@@ -84,6 +87,7 @@ class AlertStream:
         self.sink = sink
         self.schemas = schemas
         self.batch = batch
+        self.drift = drift
         self.account = Account()
         self.stopping = False
         self._unconfirmed: list[Packet] = []
@@ -162,6 +166,8 @@ class AlertStream:
             "metadata": np.stack([alert.metadata for alert in alerts]),
         }
         outputs = self.predictor.run("predict", inputs, batch_size=self.batch)
+        if self.drift is not None:
+            self.drift.add(inputs, outputs)
         columns = {
             name: values.tolist() for name, values in outputs.items() if name != "z"
         }

@@ -1,5 +1,6 @@
 """Verification: what it measures, and that sabotage does not pass."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -10,7 +11,8 @@ from keras_astro.exports import verify as module
 from keras_astro.exports.profiles import PROFILES, profile
 from keras_astro.exports.verify import verify
 
-FORMATS = list(PROFILES)
+ONNX = importlib.util.find_spec("tf2onnx") and importlib.util.find_spec("onnxruntime")
+FORMATS = [found for found in PROFILES if found[0] != "onnx" or ONNX]
 EXACT = profile("tflite", "none")
 
 
@@ -24,6 +26,10 @@ def test_verification_holds_the_numbers(artefact, lens_run, fmt, quantize):
     assert (found["format"], found["quantize"]) == (fmt, quantize)
     assert found["rows"] == len(lens_run.parts.test)
     assert found["tolerance"] == chosen.tolerance
+    assert found["flip_limit"] == chosen.flips
+    flags = [v for k, v in found["outputs"].items() if k.endswith("/is_anomaly")]
+    assert found["flips"] == max(flag["changed_fraction"] for flag in flags)
+    assert found["flips"] <= max(chosen.flips, 1 / found["rows"])
     assert 0.5 < found["auc_model"] <= 1
     loss = found["auc_model"] - found["auc_artefact"]
     assert found["auc_loss"] == pytest.approx(loss)
@@ -90,6 +96,55 @@ def test_steps_may_jump_and_are_measured(verified, monkeypatch, tmp_path):
     }
 
 
+def flipped(count):
+    """Other decisions on some rows while every number stays within its bounds."""
+
+    def change(found):
+        flags = found["predict/is_anomaly"]
+        flags[:count] = 1 - flags[:count]
+
+    return change
+
+
+@pytest.mark.parametrize("quantize", ["none", "float16", "dynamic", "int8"])
+def test_flipped_decisions_are_refused(
+    verified, monkeypatch, tmp_path, refused, quantize
+):
+    chosen, rows = profile("tflite", quantize), len(verified[0]["image"])
+    most = max(1, int(chosen.flips * rows))
+    measured = remeasure(verified, monkeypatch, tmp_path, flipped(most), chosen)
+    assert measured["flips"] == pytest.approx(most / rows)
+    words = f"predict/is_anomaly: {most + 1} of {rows} decisions differ"
+    with refused(VerificationError, words, hint="--quantize none") as caught:
+        remeasure(verified, monkeypatch, tmp_path, flipped(most + 1), chosen)
+    assert caught.value.exit_code == 6
+
+
+def test_other_classes_are_refused(tmp_path, monkeypatch, refused):
+    classes = np.arange(400.0) % 5
+    found = {"predict/class_index": np.where(np.arange(400) < 30, 4.0, classes)}
+    monkeypatch.setattr(module, "reload", lambda *_: found)
+    path = tmp_path / "a.tflite"
+    path.write_bytes(bytes(100))
+    options = {"expected": {"predict/class_index": classes}, "merit": lambda _: {}}
+    with refused(VerificationError, "predict/class_index: 24 of 400 decisions"):
+        int8 = profile("tflite", "int8")
+        verify(path, int8, rows={"image": classes}, parameters=10, **options)
+
+
+def test_a_flag_that_is_never_raised_is_refused(tmp_path, monkeypatch, refused):
+    wanted = (np.arange(1000) < 12).astype("f4")
+    monkeypatch.setattr(
+        module, "reload", lambda *_: {"predict/is_anomaly": np.zeros(1000, "f4")}
+    )
+    path = tmp_path / "a.tflite"
+    path.write_bytes(bytes(100))
+    options = {"expected": {"predict/is_anomaly": wanted}, "merit": lambda _: {}}
+    with refused(VerificationError, "none of the 12 rows flagged by the model is"):
+        int8 = profile("tflite", "int8")
+        verify(path, int8, rows={"image": wanted}, parameters=10, **options)
+
+
 def nan(name):
     return lambda found: found[name].reshape(-1).__setitem__(7, np.nan)
 
@@ -133,7 +188,7 @@ def test_lost_auc_is_refused(verified, monkeypatch, tmp_path, refused):
         order = np.random.default_rng(0).permutation(len(found["predict/score"]))
         found["predict/score"] = found["predict/score"][order]
 
-    wide = module.Profile("tflite", "none", 10.0, 10.0, 4, 0.002)
+    wide = module.Profile("tflite", "none", 10.0, 10.0, 4, 0.002, 0.01)
     with refused(VerificationError, "auc falls from", hint="more bits"):
         remeasure(verified, monkeypatch, tmp_path, shuffle, wide)
 

@@ -1,0 +1,101 @@
+"""ONNX of the signature `predict`, for runtimes that are neither TensorFlow nor TFLite.
+
+tf2onnx converts and only logs what it cannot; whether the file runs and gives the same
+numbers is for verification to say.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# TensorFlow has no public name for it.
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+
+from keras_astro.errors import missing_extra
+
+# The first that tf2onnx and onnxruntime of the last years share.
+OPSET = 18
+
+
+def convert_onnx(endpoint: keras.Model) -> bytes:
+    """Converts one signature; tensors keep their names, the batch is free.
+
+    Args:
+        endpoint: A model with dict inputs and outputs.
+
+    Raises:
+        MissingExtraError: If tf2onnx is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import tf2onnx
+            from tf2onnx.handler import tf_op
+    except ModuleNotFoundError as error:
+        raise missing_extra(
+            error.name or "tf2onnx", extra="onnx", purpose="--format onnx"
+        ) from error
+    _register_erfc(tf_op)
+    names = list(endpoint.input)
+    specs = [
+        tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=name)
+        for name, tensor in endpoint.input.items()
+    ]
+
+    @tf.function(input_signature=specs)
+    def predict(*tensors):
+        found = endpoint(dict(zip(names, tensors, strict=True)), training=False)
+        return {name: tf.identity(value, name=name) for name, value in found.items()}
+
+    # The constants that layers hold would become inputs, were they not frozen first.
+    frozen = convert_variables_to_constants_v2(predict.get_concrete_function())
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model, _ = tf2onnx.convert.from_graph_def(
+            frozen.graph.as_graph_def(),
+            input_names=[tensor.name for tensor in frozen.inputs],
+            output_names=[tensor.name for tensor in frozen.outputs],
+            opset=OPSET,
+        )
+    tensors = [t.name for t in (*frozen.inputs, *frozen.outputs)]
+    # TensorFlow orders the outputs of a dict by their names.
+    named = [*names, *sorted(endpoint.output)]
+    _rename(model.graph, dict(zip(tensors, named, strict=True)))
+    return model.SerializeToString()
+
+
+def _rename(graph, names: dict[str, str]) -> None:
+    """Gives tensors of a graph other names."""
+    for node in graph.node:
+        for tensors in (node.input, node.output):
+            tensors[:] = [names.get(name, name) for name in tensors]
+    for tensor in (*graph.input, *graph.output):
+        tensor.name = names.get(tensor.name, tensor.name)
+
+
+def _register_erfc(tf_op) -> None:
+    """GELU's complement of the error function, which tf2onnx does not know."""
+
+    @tf_op("Erfc")
+    class Erfc:
+        @classmethod
+        def version_9(cls, ctx, node, **_):
+            one = ctx.make_const(f"{node.name}_one", np.array(1.0, np.float32))
+            shape, kind = ctx.get_shape(node.output[0]), ctx.get_dtype(node.output[0])
+            error = ctx.make_node("Erf", node.input, shapes=[shape], dtypes=[kind])
+            ctx.remove_node(node.name)
+            ctx.make_node(
+                "Sub",
+                [one.output[0], error.output[0]],
+                outputs=node.output,
+                shapes=[shape],
+                dtypes=[kind],
+            )
