@@ -32,7 +32,10 @@ class Stopped(KastroError):
     """
 
     def __init__(self, number: int):
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+        super().__init__(
+            f"stopped by {signal.Signals(number).name}",
+            hint="Call it again with --resume to continue.",
+        )
         self.exit_code = 128 + number
 
 
