@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -44,10 +44,11 @@ class TrainConfig(Section):
     batch_size: int = Field(128, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     clip_norm: float = Field(1.0, gt=0)
-    strategy: Literal["auto", "cpu", "mirrored"] = "auto"
+    strategy: Literal["auto", "cpu", "mirrored", "multiworker"] = "auto"
     # XLA wins for dense networks on one device and loses for convolutions on CPUs.
     jit: Literal["auto", "on", "off"] = "auto"
-    steps_per_execution: int = Field(16, ge=1)
+    # Steps that TensorFlow takes in one call; auto is 16 on one device, else 1.
+    steps_per_execution: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     checkpoint_seconds: float = Field(20.0, ge=0)
 
     @field_validator("jit", mode="before")

@@ -22,6 +22,10 @@ VERBS = {
     "data": ("keras_astro.cli.data:data", "Describe, convert or validate data files."),
     "tune": ("keras_astro.cli.tune:tune", "Find the best settings, then train them."),
     "train": ("keras_astro.cli.train:train", "Train a model."),
+    "launch": (
+        "keras_astro.cli.launch:launch",
+        "Train with several processes.",
+    ),
     "finetune": (
         "keras_astro.cli.finetune:finetune",
         "Move a run to observed data without labels.",
@@ -159,6 +163,9 @@ def _as_json(error: str, hint: str | None, exit_code: int) -> None:
 
 
 def _interrupted() -> None:
+    if "KASTRO_LAUNCHED" in os.environ:
+        # Who launched this worker tells how to go on.
+        sys.exit(INTERRUPTED)
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
     print("\nkastro: interrupted; what was finished is kept.", file=sys.stderr)
     if words and words[0] in ("train", "tune"):

@@ -45,7 +45,10 @@ from keras_astro.cli.output import (
     help="Weight of the Jacobian penalty.",
 )
 @click.option(
-    "--strategy", type=click.Choice(["auto", "cpu", "mirrored"]), default=None
+    "--strategy",
+    type=click.Choice(["auto", "cpu", "mirrored", "multiworker"]),
+    default=None,
+    help="One device, all devices of this machine, or the processes of TF_CONFIG.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Print the settings and sizes, train nothing."
@@ -86,29 +89,68 @@ def train(
         objective__contractive=contractive,
         train__strategy=strategy,
     )
+    chief = _check_strategy(config, folder)
     if dry_run:
         load_tensorflow()
         _show(config, as_json)
         return
     load_tensorflow()
     from keras_astro.tasks.catalog import get_task
-    from keras_astro.tasks.default_data import open_rows
     from keras_astro.training.run import Run
+    from keras_astro.training.strategy import Team
     from keras_astro.training.train import train as fit
 
     task = get_task(config.task)
     target = run_folder(folder, f"{config.task}-train", resume=resume)
-    Run.check_place(target, resume=resume, overwrite=overwrite)
-    source = open_rows(task, config, story=story, progress=RowProgress("simulating"))
+    if chief:
+        Run.check_place(target, resume=resume, overwrite=overwrite)
+    team = Team.of(config.train)
+    if not team.chief:
+        team.barrier()
+        fit(task, _rows(task, config, quiet=True), Run.open(target), team=team)
+        return
+    source = _rows(task, config)
     run = Run.create(target, config, resume=resume, overwrite=overwrite)
-    story(f"training into {run.path}")
+    shared = f" on {team.replicas} replicas" if team.replicas > 1 else ""
+    story(f"training into {run.path}{shared}")
+    team.barrier()
     progress = EpochProgress()
     try:
-        fit(task, source, run, progress=progress)
+        fit(task, source, run, progress=progress, team=team)
     finally:
         progress.close()
     content, text = measured(run)
     answer(content, text, as_json=as_json)
+
+
+def _rows(task, config, *, quiet=False):
+    from keras_astro.tasks.default_data import open_rows
+
+    if quiet:
+        return open_rows(task, config, story=lambda text: None)
+    return open_rows(task, config, story=story, progress=RowProgress("simulating"))
+
+
+def _check_strategy(config, folder):
+    """Refuses what a strategy cannot keep; whether this process writes."""
+    import os
+
+    from keras_astro.errors import UsageError
+    from keras_astro.training.cluster import check_settings, find_cluster
+
+    strategy = config.train.strategy
+    check_settings(config.train, strategy)
+    if strategy != "multiworker":
+        return True
+    cluster = find_cluster(os.environ)
+    check_settings(config.train, strategy, replicas=len(cluster.addresses))
+    if folder is None:
+        raise UsageError(
+            f"{len(cluster.addresses)} workers need one run folder that all of them "
+            "know",
+            hint="Name it with -o, on a disk that every worker sees.",
+        )
+    return cluster.chief
 
 
 def _check_task(task, tuned):

@@ -41,22 +41,37 @@ def batches(
     if isinstance(inputs, Stream):
         steps = math.ceil(inputs.rows / batch_size)
         return streamed(inputs, batch_size, first_epoch * steps, epochs * steps), steps
-    rows = len(tf.nest.flatten(inputs)[0])
-    steps = math.ceil(rows / batch_size)
-    order = tf.data.Dataset.range(first_epoch, epochs).flat_map(
+    order, steps = shuffled(
+        count(inputs), batch_size, epochs=range(first_epoch, epochs), seed=seed
+    )
+    dataset = order.map(gatherer(inputs, targets), num_parallel_calls=1)
+    return dataset.prefetch(4), steps
+
+
+def count(arrays: Arrays) -> int:
+    """Rows of one array or of several."""
+    return len(tf.nest.flatten(arrays)[0])
+
+
+def shuffled(
+    rows: int, batch_size: int, *, epochs: range, seed: int
+) -> tuple[tf.data.Dataset, int]:
+    """Row numbers of each batch, a new permutation an epoch; and batches an epoch."""
+    order = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(
         lambda epoch: tf.data.Dataset.from_tensor_slices(
             tf.random.experimental.stateless_shuffle(
                 tf.range(rows), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
             )
         ).batch(batch_size)
     )
+    return order, math.ceil(rows / batch_size)
+
+
+def gatherer(inputs: Arrays, targets: Arrays | None) -> Callable:
+    """A function from row numbers to the rows of all arrays, inside TensorFlow."""
     given = inputs if targets is None else (inputs, targets)
     readers = tf.nest.map_structure(_reader, given)
-    dataset = order.map(
-        lambda index: tf.nest.map_structure(lambda read: read(index), readers),
-        num_parallel_calls=1,
-    )
-    return dataset.prefetch(4), steps
+    return lambda index: tf.nest.map_structure(lambda read: read(index), readers)
 
 
 def streamed(stream: Stream, batch_size: int, first: int, end: int) -> tf.data.Dataset:

@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_astro.errors import DataError
 from keras_astro.training.files import check_room, write_json
+from keras_astro.training.state import state_variables
 
 # What HDF5 writes beside the numbers: in all, and for each variable.
 OVERHEAD_BYTES = 65536
@@ -27,11 +28,13 @@ class Checkpoints:
     Args:
         folder: The run's `checkpoints` folder.
         stage: Name of the stage.
+        write: Whether this process writes; of several workers only the chief does.
     """
 
-    def __init__(self, folder: Path, stage: str):
+    def __init__(self, folder: Path, stage: str, *, write: bool = True):
         self.folder = folder
         self.stage = stage
+        self.write = write
         self.state_path = folder / f"{stage}.json"
 
     @property
@@ -47,6 +50,8 @@ class Checkpoints:
         Raises:
             DataError: If the disk refuses; the checkpoint before stays.
         """
+        if not self.write:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{self.stage}-{epoch}{'-final' if done else ''}.weights.h5"
         target = self.folder / name
@@ -67,9 +72,10 @@ class Checkpoints:
             self.state_path,
             {"epoch": epoch, "weights": name, "done": done, "history": history},
         )
-        for old in self.folder.glob(f"{self.stage}-*.weights.h5"):
-            if old.name != name:
-                old.unlink()
+        for pattern in (f"{self.stage}-*", f"partial-{self.stage}-*"):
+            for old in self.folder.glob(f"{pattern}.weights.h5"):
+                if old.name != name:
+                    old.unlink()
 
     def restore(self, model: keras.Model) -> dict | None:
         """Loads weights and optimiser state into a compiled model, if there are any."""
@@ -134,4 +140,4 @@ class Recorder(keras.callbacks.Callback):
         )
 
     def _variables(self) -> list:
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return [*state_variables(self.model), *self.model.optimizer.variables]

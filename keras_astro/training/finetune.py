@@ -13,7 +13,7 @@ from keras_astro.tasks.base import Task
 from keras_astro.training.files import write_json
 from keras_astro.training.fit import Progress
 from keras_astro.training.run import Run
-from keras_astro.training.strategy import choose_strategy
+from keras_astro.training.strategy import Team
 from keras_astro.training.train import (
     finish,
     fit_stages,
@@ -63,12 +63,12 @@ def finetune(
         return run.load_model()
     parent.split.save(run.path / "split.json")
     parts = make_parts(source, load_or_make_split(source, run, config))
-    with choose_strategy(config.train.strategy).scope():
-        adaptation = task.adaptation(
-            config, parent.load_model(), parts, WithoutTargets(observed), labelled
-        )
-        models = fit_stages(adaptation.stages(), run, progress=progress)
-        model = adaptation.assemble(models)
+    adaptation = task.adaptation(
+        config, parent.load_model(), parts, WithoutTargets(observed), labelled
+    )
+    # Its losses compare the rows of a batch with each other: a part would not do.
+    models = fit_stages(adaptation.stages(), run, progress=progress, team=Team())
+    model = adaptation.assemble(models)
     facts, codes = adaptation.summary()
     np.savez_compressed(run.path / "domains.npz", **codes)
     write_json(run.path / "adaptation.json", facts)

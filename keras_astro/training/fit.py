@@ -11,11 +11,22 @@ import keras
 import tensorflow as tf
 
 from keras_astro.config import TrainConfig
-from keras_astro.errors import ConfigError
 from keras_astro.tasks.base import Stage
 from keras_astro.training.batches import batches
 from keras_astro.training.checkpoint import Checkpoints, Recorder
+from keras_astro.training.cluster import check_settings
 from keras_astro.training.optimizer import FusedAdam
+from keras_astro.training.replicas import (
+    ReplicaLoop,
+    check_agreement,
+    copy_back,
+    distributed,
+)
+from keras_astro.training.shares import held_shares, training_shares
+from keras_astro.training.strategy import Team
+
+# Steps a call on one device.
+STEPS = 16
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 
@@ -34,13 +45,8 @@ class Report(keras.callbacks.Callback):
 
 def compile_stage(stage: Stage, train: TrainConfig, *, steps_per_epoch: int) -> None:
     """Compiles a stage's model with Adam and one cosine cycle over the whole stage."""
-    mirrored = isinstance(tf.distribute.get_strategy(), tf.distribute.MirroredStrategy)
-    if mirrored and train.jit == "on":
-        raise ConfigError(
-            "train.jit = on: XLA keeps variables on one device, mirrored needs several",
-            hint="Use train.jit=auto with the mirrored strategy.",
-        )
-    jit = train.jit == "on" or (train.jit == "auto" and stage.jit and not mirrored)
+    shared = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    jit = train.jit == "on" or (train.jit == "auto" and stage.jit and not shared)
     schedule = keras.optimizers.schedules.CosineDecay(
         stage.learning_rate, stage.epochs * steps_per_epoch, alpha=1e-3
     )
@@ -49,10 +55,12 @@ def compile_stage(stage: Stage, train: TrainConfig, *, steps_per_epoch: int) -> 
         loss=stage.loss,
         metrics=list(stage.metrics),
         jit_compile=jit,
-        # Keras feeds several steps at once by a placeholder that replicas lack.
         steps_per_execution=1
-        if mirrored
-        else largest_divisor(steps_per_epoch, train.steps_per_execution),
+        if shared
+        else largest_divisor(
+            steps_per_epoch,
+            STEPS if train.steps_per_execution == "auto" else train.steps_per_execution,
+        ),
     )
 
 
@@ -74,6 +82,7 @@ def fit_stage(
     checkpoints: Checkpoints | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: Progress | None = None,
+    team: Team | None = None,
 ) -> list[dict[str, float]]:
     """Fits one stage, from its checkpoint if it has one.
 
@@ -84,47 +93,89 @@ def fit_stage(
         checkpoints: Where to save and to resume; nothing is saved when None.
         callbacks: Further Keras callbacks.
         progress: Called at each epoch's end.
+        team: The replicas that share each batch; those of the present strategy when
+            None.
+
+    Raises:
+        ConfigError: If replicas cannot keep a setting.
+        ArtefactError: If another worker has other weights, settings or rows.
 
     Returns:
         One row an epoch: `epoch`, `loss`, `val_loss` and the named parts.
     """
-    salt = zlib.crc32(stage.name.encode())
+    team = team or Team()
+    given = stage
+    if team.replicas > 1:
+        check_settings(train, "mirrored", replicas=team.replicas)
+        stage = distributed(stage, team)
     steps = -(-stage.rows // stage.batch_size)
-    compile_stage(stage, train, steps_per_epoch=steps)
+    seed ^= zlib.crc32(stage.name.encode())
+    with team.strategy.scope():
+        compile_stage(stage, train, steps_per_epoch=steps)
+        stage.model.optimizer.build(stage.model.trainable_variables)
     state = checkpoints.restore(stage.model) if checkpoints else None
     history = list(state["history"]) if state else []
-    first = state["epoch"] if state else 0
-    if first >= stage.epochs:
-        return history
+    epochs = range(state["epoch"] if state else 0, stage.epochs)
+    check_agreement(stage, team, stage.rows, stage.batch_size, epochs, seed)
+    if epochs:
+        recorder = Recorder(history, checkpoints, seconds=train.checkpoint_seconds)
+        hooks = [recorder, *callbacks]
+        if progress:
+            hooks.append(Report(stage, progress))
+        try:
+            run = _fit_replicas if team.replicas > 1 else _fit_one
+            run(stage, epochs=epochs, seed=seed, callbacks=hooks, team=team)
+        except KeyboardInterrupt:
+            recorder.save_last()
+            raise
+        if checkpoints:
+            checkpoints.save(
+                stage.model, epoch=stage.epochs, history=history, done=True
+            )
+    if stage is not given:
+        copy_back(stage.model, given.model)
+    return history
+
+
+def _fit_one(stage: Stage, *, epochs: range, seed: int, callbacks, team: Team) -> None:
     dataset, steps = batches(
         stage.inputs,
         stage.targets,
         batch_size=stage.batch_size,
-        epochs=stage.epochs,
-        first_epoch=first,
-        seed=seed ^ salt,
+        epochs=epochs.stop,
+        first_epoch=epochs.start,
+        seed=seed,
     )
-    recorder = Recorder(history, checkpoints, seconds=train.checkpoint_seconds)
-    hooks = [recorder, *callbacks]
-    if progress:
-        hooks.append(Report(stage, progress))
-    try:
-        stage.model.fit(
-            dataset,
-            epochs=stage.epochs,
-            initial_epoch=first,
-            steps_per_epoch=steps,
-            validation_data=_validation(stage),
-            callbacks=hooks,
-            shuffle=False,
-            verbose=0,
-        )
-    except KeyboardInterrupt:
-        recorder.save_last()
-        raise
-    if checkpoints:
-        checkpoints.save(stage.model, epoch=stage.epochs, history=history, done=True)
-    return history
+    stage.model.fit(
+        dataset,
+        epochs=epochs.stop,
+        initial_epoch=epochs.start,
+        steps_per_epoch=steps,
+        validation_data=_validation(stage),
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
+
+
+def _fit_replicas(
+    stage: Stage, *, epochs: range, seed: int, callbacks, team: Team
+) -> None:
+    rows = training_shares(
+        stage.inputs,
+        stage.targets,
+        batch_size=stage.batch_size,
+        epochs=epochs,
+        seed=seed,
+    )
+    held, held_steps = held_shares(*stage.validation)
+    ReplicaLoop(stage, team).fit(
+        rows,
+        held,
+        epochs=epochs,
+        steps=(-(-stage.rows // stage.batch_size), held_steps),
+        callbacks=callbacks,
+    )
 
 
 def _validation(stage: Stage) -> tf.data.Dataset:

@@ -24,6 +24,9 @@ class FusedAdam(keras.optimizers.Adam):
     and checkpoints are those of `keras.optimizers.Adam`, and all that is rare
     (`amsgrad`, sparse gradients) is left to it.
 
+    Where replicas share a batch, their gradients are summed before they are clipped, as
+    one device would clip the gradient of the whole batch; Keras clips each share.
+
     Args:
         learning_rate: A number or a schedule.
         **kwargs: As in `keras.optimizers.Adam`.
@@ -38,6 +41,20 @@ class FusedAdam(keras.optimizers.Adam):
         >>> weight.numpy().round(3)
         array([0.9, 1.9], dtype=float32)
     """
+
+    def apply(self, grads, trainable_variables=None):
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            grads = list(grads)
+            known = [i for i, gradient in enumerate(grads) if gradient is not None]
+            total = context.all_reduce("SUM", [grads[i] for i in known])
+            for i, gradient in zip(known, total, strict=True):
+                grads[i] = gradient
+        super().apply(grads, trainable_variables)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        # `apply` has summed them.
+        return grads_and_vars
 
     def update_step(self, gradient, variable, learning_rate):
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):

@@ -80,7 +80,10 @@ class Run:
         run = cls(Path(path))
         if run.path.exists() and not run.path.is_dir():
             raise UsageError(f"{path} is a file", hint="Choose another folder with -o.")
-        if not run.path.exists() or not any(run.path.iterdir()):
+        # A kill may leave the first file half written, and nothing else.
+        if not run.path.exists() or all(
+            path.suffix == ".partial" for path in run.path.iterdir()
+        ):
             return False
         if overwrite:
             run._refuse_foreign()

@@ -17,7 +17,7 @@ from keras_astro.training.fit import Progress, fit_stage, write_history
 from keras_astro.training.manifest import build_manifest, write_manifest
 from keras_astro.training.run import Run
 from keras_astro.training.saving import save_model
-from keras_astro.training.strategy import choose_strategy
+from keras_astro.training.strategy import Team
 
 # Normal rows kept for the test beside the labelled anomalies.
 TEST_FRACTION = 0.15
@@ -30,37 +30,52 @@ def train(
     run: Run,
     *,
     progress: Progress | None = None,
-) -> keras.Model:
+    team: Team | None = None,
+) -> keras.Model | None:
     """Trains a run to its end, continuing from its checkpoints where there are any.
+
+    Every worker of a team prepares all rows and takes its part of each batch; the chief
+    alone assembles the model and writes.
 
     Args:
         task: The science case.
         source: All rows; the run's split decides what each is for.
         run: An opened run folder with its configuration.
         progress: Called at each epoch's end.
+        team: The replicas that share each batch; as the settings say when None.
 
     Returns:
-        The full model, also saved as `model.keras`.
+        The full model, also saved as `model.keras`; None from a worker that is not the
+        chief.
 
     Raises:
         DataError: If there are too few rows, or the data changed since the split.
     """
     config = run.config
+    team = team or Team.of(config.train)
     keras.utils.set_random_seed(config.seed)
     if run.finished:
         return run.load_model()
-    split = load_or_make_split(source, run, config)
+    split = load_or_make_split(source, run, config, write=team.chief)
     parts = make_parts(source, split)
-    with choose_strategy(config.train.strategy).scope():
-        prepared = task.prepare(config, parts)
-        models = fit_stages(task.stages(config, prepared), run, progress=progress)
+    prepared = task.prepare(config, parts)
+    stages = task.stages(config, prepared)
+    models = fit_stages(stages, run, progress=progress, team=team)
+    model = None
+    if team.chief:
         model = task.assemble(config, prepared, models, parts)
-    finish(task, model, run, axes=parts.train.read(0, 1).axes)
+        finish(task, model, run, axes=parts.train.read(0, 1).axes)
+    # The others leave last: a chief whose workers are gone would be told so.
+    team.barrier()
     return model
 
 
 def fit_stages(
-    stages: Iterable[Stage], run: Run, *, progress: Progress | None = None
+    stages: Iterable[Stage],
+    run: Run,
+    *,
+    progress: Progress | None = None,
+    team: Team | None = None,
 ) -> dict[str, keras.Model]:
     """Fits stages one after the other, each from its checkpoint, into the run folder.
 
@@ -68,21 +83,27 @@ def fit_stages(
         stages: What to fit; a stage may be made when those before it are fitted.
         run: Whose settings, checkpoints and `history.csv` they are.
         progress: Called at each epoch's end.
+        team: The replicas that share each batch; as the settings say when None.
 
     Returns:
         The fitted models by their stage's name.
     """
+    team = team or Team.of(run.config.train)
     models, histories = {}, {}
     for stage in stages:
         histories[stage.name] = fit_stage(
             stage,
             run.config.train,
             seed=run.config.seed,
-            checkpoints=Checkpoints(run.path / "checkpoints", stage.name),
+            checkpoints=Checkpoints(
+                run.path / "checkpoints", stage.name, write=team.chief
+            ),
             progress=progress,
+            team=team,
         )
         models[stage.name] = stage.model
-    write_history(run.path / "history.csv", histories)
+    if team.chief:
+        write_history(run.path / "history.csv", histories)
     return models
 
 
@@ -110,7 +131,9 @@ def finish(
     staged.replace(run.path / "model.keras")
 
 
-def load_or_make_split(source: Source, run: Run, config: RunConfig) -> Split:
+def load_or_make_split(
+    source: Source, run: Run, config: RunConfig, *, write: bool = True
+) -> Split:
     """The run's split, made once and checked against the data afterwards."""
     ids, groups, anomalous = row_facts(source)
     path = run.path / "split.json"
@@ -119,7 +142,8 @@ def load_or_make_split(source: Source, run: Run, config: RunConfig) -> Split:
         split.check_ids(ids)
         return split
     split = make_split(groups, anomalous, config.data, seed=config.seed, ids=ids)
-    split.save(path)
+    if write:
+        split.save(path)
     return split
 
 

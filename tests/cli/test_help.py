@@ -12,6 +12,7 @@ VERBS = (
     "data",
     "tune",
     "train",
+    "launch",
     "finetune",
     "evaluate",
     "predict",

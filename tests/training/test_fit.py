@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from keras_astro.config import TrainConfig
-from keras_astro.errors import ConfigError
 from keras_astro.tasks.base import Stage, Stream
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.fit import fit_stage, write_history
@@ -95,12 +94,6 @@ def test_mirrored_equals_one_device():
     assert [r["loss"] for r in mirrored] == pytest.approx(
         [r["loss"] for r in single], rel=1e-5
     )
-
-
-def test_jit_under_mirrored_is_refused_early():
-    with choose_strategy("mirrored").scope():
-        with pytest.raises(ConfigError, match=r"train\.jit"):
-            fit_stage(make_stage(), TrainConfig(jit="on"), seed=0)
 
 
 def test_history_has_a_column_for_each_part(tmp_path):

@@ -190,11 +190,13 @@ def fit(strategy, optimizer, clipnorm=None):
 
 two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert two.num_replicas_in_sync == 2
-both = fit(two, FusedAdam, 0.1)
-print("keras", np.abs(both - fit(two, keras.optimizers.Adam, 0.1)).max())
-both = fit(two, FusedAdam)
 one = tf.distribute.OneDeviceStrategy("CPU:0")
+both = fit(two, FusedAdam)
+print("keras", np.abs(both - fit(two, keras.optimizers.Adam)).max())
 print("one", np.abs(both - fit(one, FusedAdam)).max())
+clipped = fit(two, FusedAdam, 0.1)
+print("clipped", np.abs(clipped - fit(one, FusedAdam, 0.1)).max())
+print("by_share", np.abs(clipped - fit(two, keras.optimizers.Adam, 0.1)).max())
 """
 
 
@@ -209,5 +211,7 @@ def test_mirrored_devices_equal_keras_and_one_device():
     assert done.returncode == 0, done.stderr[-2000:]
     found = dict(line.split() for line in done.stdout.splitlines())
     assert float(found["keras"]) < 1e-6
-    # Without clipping: each replica clips its own share, with any optimiser of Keras.
     assert float(found["one"]) < 1e-5
+    # The sum of all shares is clipped, as one device does; Keras clips each share.
+    assert float(found["clipped"]) < 1e-5
+    assert float(found["by_share"]) > 1e-4
