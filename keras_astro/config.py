@@ -64,6 +64,19 @@ class TuneConfig(Section):
     trials: int = Field(12, ge=1)
     oracle: Literal["hyperband", "bayesian", "random", "grid"] = "hyperband"
     epochs: int = Field(60, ge=1)
+    # Quality is always one of them: the fastest model is the one that does nothing.
+    objectives: tuple[Literal["quality", "latency", "size"], ...] = ("quality",)
+    # How much of the quality may be given up for the other objectives.
+    quality_slack: float = Field(0.05, ge=0)
+    # Numeric type of the files whose latency and size are measured.
+    quantize: Literal["none", "float16", "dynamic"] = "float16"
+
+    @field_validator("objectives")
+    @classmethod
+    def _quality_first(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value[:1] != ("quality",) or len(set(value)) < len(value):
+            raise ValueError("expected quality first and each objective once")
+        return value
 
 
 class RunConfig(Section):

@@ -22,6 +22,7 @@ from keras_astro.tasks.base import Parts, Task
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.files import write_text
 from keras_astro.training.fit import fit_stage
+from keras_astro.tuning.deploy import Convert, costs, deployed
 from keras_astro.tuning.oracles import Durable
 from keras_astro.tuning.prepared import PreparedCache
 from keras_astro.tuning.records import (
@@ -49,6 +50,7 @@ class TaskTuner(base_tuner.BaseTuner):
         oracle: Who chooses the values.
         folder: KerasTuner's project folder; a search found in it is continued.
         progress: Told at each epoch and trial.
+        convert: Makes a model's file, where there are several objectives.
     """
 
     def __init__(
@@ -61,8 +63,11 @@ class TaskTuner(base_tuner.BaseTuner):
         folder: Path,
         *,
         progress: SearchProgress | None = None,
+        convert: Convert | None = None,
     ):
         self.task = task
+        self.parts = parts
+        self.convert = convert
         self.config = config
         self.space = space
         self.folder = Path(folder)
@@ -92,6 +97,9 @@ class TaskTuner(base_tuner.BaseTuner):
         finite = {k: float(v) for k, v in found.items() if math.isfinite(v)}
         if "objective" not in finite:
             raise FailedTrialError(f"the objective is {found.get('objective')}")
+        if len(config.tune.objectives) > 1:
+            endpoints = deployed(self.task, config, prepared, models, self.parts)
+            finite |= costs(endpoints, self.convert, self.parts)
         return finite
 
     def trial_config(self, overrides: Mapping[str, Any]) -> RunConfig:

@@ -18,10 +18,11 @@ from keras_tuner.engine import trial as trials_module
 
 from keras_astro.errors import UsageError
 from keras_astro.training.files import write_json
+from keras_astro.tuning.objectives import COLUMNS, draw_weights, scalarise
 from keras_astro.tuning.plan import FACTOR, hyperband_sizes
 from keras_astro.tuning.spaces import SearchSpace
 
-RUNNING = "RUNNING"
+RUNNING, COMPLETED = "RUNNING", "COMPLETED"
 
 
 class Durable:
@@ -29,9 +30,11 @@ class Durable:
 
     Attributes:
         notes: What KerasTuner's trials have no place for, by trial id.
+        objectives: What is minimised; KerasTuner itself minimises one number.
     """
 
     notes: dict[str, dict[str, Any]]
+    objectives: tuple[str, ...] = ("quality",)
 
     @property
     def state_path(self) -> Path:
@@ -59,6 +62,24 @@ class Durable:
                 trial.metrics = type(trial.metrics)()
                 self._retry_queue.append(trial.trial_id)
         self.ongoing_trials = {}
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if len(self.objectives) > 1:
+            self._rescore(int(trial_id))
+        return super().populate_space(trial_id)
+
+    def _rescore(self, number: int) -> None:
+        """Scores completed trials anew, by the trade-off drawn for the next trial."""
+        done = [t for t in self.trials.values() if t.status == COMPLETED]
+        if not done:
+            return
+        names = [COLUMNS[objective] for objective in self.objectives]
+        values = [[t.metrics.get_best_value(n) for n in names] for t in done]
+        weights = draw_weights(self.seed, number, len(names))
+        for trial, score in zip(
+            done, scalarise(np.array(values), weights), strict=True
+        ):
+            trial.score = float(score)
 
     def _random_values(self) -> dict[str, Any] | None:
         # The settings given come first, so that no search ends worse than they are.
@@ -119,7 +140,13 @@ class HyperbandOracle(Durable, oracles.HyperbandOracle):
 
 
 def make_oracle(
-    name: str, space: SearchSpace, *, trials: int, epochs: int, seed: int
+    name: str,
+    space: SearchSpace,
+    *,
+    trials: int,
+    epochs: int,
+    seed: int,
+    objectives: tuple[str, ...] = ("quality",),
 ) -> Durable:
     """The oracle of a name over a space.
 
@@ -128,7 +155,8 @@ def make_oracle(
         space: What is searched, fitted to the run's settings.
         trials: How many trials there are in all.
         epochs: Epochs of a trial; under hyperband of those that get furthest.
-        seed: Equal seeds and objectives give equal searches.
+        seed: Equal seeds and results give equal searches.
+        objectives: Names of what is minimised.
 
     Raises:
         UsageError: If there is no such oracle.
@@ -160,5 +188,6 @@ def make_oracle(
             f"{name} is not an oracle (hyperband, bayesian, random or grid)"
         )
     oracle.notes = {}
+    oracle.objectives = objectives
     oracle.verbose = 0
     return oracle

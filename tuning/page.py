@@ -9,9 +9,12 @@ from typing import Any
 
 from keras_astro.tuning.axes import Axis, text, value_of
 from keras_astro.tuning.figure import height, ticks
+from keras_astro.tuning.objectives import value
 from keras_astro.tuning.page_script import SCRIPT
 from keras_astro.tuning.page_style import CSS
 from keras_astro.tuning.records import SearchResult, TrialRecord
+
+_CHOSEN = ' class="chosen"'
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -32,6 +35,7 @@ _PAGE = Template("""<!doctype html>
 <h2>Best settings</h2>
 <dl class="facts">$best</dl>
 </section>
+$front
 <section aria-label="Parallel coordinates">
 <h2>All trials</h2>
 <div class="bar">
@@ -70,6 +74,7 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
     """
     tune = result.config.tune
     completed = result.ranking
+    members = {record.number for record in result.front}
     failed = [r for r in result.records if r.status == "failed"]
     seconds = sum(record.seconds for record in result.records)
     summary = (
@@ -80,13 +85,17 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
     )
     content = {
         "axes": [_axis(axis) for axis in axes],
-        "trials": [_trial(record, axes) for record in completed],
+        "trials": [
+            _trial(record, axes) | {"front": record.number in members}
+            for record in completed
+        ],
     }
     return _PAGE.substitute(
         title=escape(f"Search of {result.config.task} settings"),
         css=CSS,
         summary=escape(summary),
         best=_best(result),
+        front=_front(result),
         failed=_failed(failed),
         data=_embedded(content),
         script=SCRIPT,
@@ -108,7 +117,7 @@ def _trial(record: TrialRecord, axes: list[Axis]) -> dict[str, Any]:
     return {
         "number": record.number,
         "heights": [height(a, v) for a, v in zip(axes, values, strict=True)],
-        "texts": ["" if value is None else text(value) for value in values],
+        "texts": ["" if v is None else text(v) for v in values],
         "note": f"trial {record.number}, {record.seconds:.0f} s"
         + (f", continues trial {record.parent}" if record.parent else ""),
     }
@@ -119,8 +128,33 @@ def _best(result: SearchResult) -> str:
     facts = {"trial": best.number, "objective": best.objective}
     facts |= best.metrics | best.values
     return "".join(
-        f"<div><dt>{escape(key)}</dt><dd>{escape(text(value))}</dd></div>"
-        for key, value in facts.items()
+        f"<div><dt>{escape(key)}</dt><dd>{escape(text(found))}</dd></div>"
+        for key, found in facts.items()
+    )
+
+
+def _front(result: SearchResult) -> str:
+    if not result.front:
+        return ""
+    tune = result.config.tune
+    head = "".join(f"<th>{escape(n)}</th>" for n in ("trial", *tune.objectives))
+    rows = "".join(
+        f"<tr{_CHOSEN if record == result.best else ''}><td>{record.number}</td>"
+        + "".join(f"<td>{text(value(record, n))}</td>" for n in tune.objectives)
+        + "</tr>"
+        for record in result.front
+    )
+    rule = (
+        f"No other trial is at least as good in {', '.join(tune.objectives)} and "
+        "better in one of them. Of those whose quality is within "
+        f"{100 * tune.quality_slack:g} % of the best, the one of the lowest "
+        f"{tune.objectives[1]} was chosen and is marked. Latency is in ms and size in "
+        f"kB, of the {tune.quantize} TFLite file on one thread; lower is better."
+    )
+    return (
+        f'<section aria-label="Trade-off"><h2>Trade-off</h2><p>{escape(rule)}</p>'
+        f'<div class="scroll"><table class="few"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></section>"
     )
 
 

@@ -194,6 +194,7 @@ function fillTable() {
     const first = html("td", row);
     html("span", first).className = "swatch";
     first.append(trial.number);
+    if (trial.front) html("b", first, " \u25cf").title = "no other trial dominates it";
     for (const text of [...trial.texts].reverse()) html("td", row, text);
     row.addEventListener("pointerenter", () => mark(i));
     row.addEventListener("pointerleave", () => mark(null));
@@ -209,6 +210,7 @@ function refresh() {
     kept += !out;
     lines[i].style.stroke = paint[i];
     lines[i].classList.toggle("first", i === 0);
+    lines[i].classList.toggle("front", Boolean(trial.front));
     lines[i].classList.toggle("out", out);
     rows[i].classList.toggle("out", out);
     rows[i].querySelector(".swatch").style.background = paint[i];

@@ -54,6 +54,7 @@ svg .section { fill: var(--soft); font-size: 11px; }
 svg .result { font-weight: 700; }
 .axis { stroke: var(--axis); stroke-width: 1; }
 .trial { fill: none; stroke-width: 1.6; stroke-opacity: 0.75; pointer-events: none; }
+.trial.front { stroke-width: 2.6; stroke-opacity: 1; }
 .trial.first { stroke-width: 3; stroke-opacity: 1; }
 .trial.out { stroke: var(--line) !important; stroke-opacity: 0.6; stroke-width: 1; }
 .trial.on { stroke: var(--mark) !important; stroke-width: 3.5; stroke-opacity: 1; }
@@ -73,6 +74,8 @@ th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
 th small { display: block; font-weight: 400; }
 tbody tr.on { background: color-mix(in srgb, var(--mark) 16%, transparent); }
 tbody tr.out { opacity: 0.4; }
+tr.chosen { font-weight: 700; }
+table.few { width: auto; }
 .swatch {
   display: inline-block; width: 0.8em; height: 0.8em; border-radius: 3px;
   margin-right: 0.6em;

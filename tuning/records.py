@@ -78,6 +78,8 @@ class SearchResult:
         best_config: The same with the best trial's values.
         space: What was searched.
         records: All trials, in the order of starting.
+        best: The trial of `best_config`.
+        front: Of several objectives, the trials that no other one dominates.
     """
 
     folder: Path
@@ -85,16 +87,13 @@ class SearchResult:
     best_config: RunConfig
     space: SearchSpace
     records: tuple[TrialRecord, ...]
+    best: TrialRecord
+    front: tuple[TrialRecord, ...] = ()
 
     @property
     def ranking(self) -> list[TrialRecord]:
         """Completed trials, best first."""
         return ranked(self.records)
-
-    @property
-    def best(self) -> TrialRecord:
-        """The trial of the lowest objective."""
-        return self.ranking[0]
 
 
 def ranked(records: tuple[TrialRecord, ...] | list[TrialRecord]) -> list[TrialRecord]:

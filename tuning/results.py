@@ -12,7 +12,9 @@ from keras_astro.evaluation.style import save
 from keras_astro.training.files import write_json, write_text
 from keras_astro.tuning.axes import make_axes
 from keras_astro.tuning.figure import parallel_coordinates
+from keras_astro.tuning.objectives import front
 from keras_astro.tuning.page import page
+from keras_astro.tuning.pareto_figure import pareto
 from keras_astro.tuning.records import SearchResult, TrialRecord, ranked
 from keras_astro.tuning.spaces import SearchSpace
 
@@ -26,7 +28,7 @@ def write_leaderboard(
 
     Trials that failed or still run come last, without a rank.
     """
-    rows = leaderboard(records)
+    rows = leaderboard(records, config.tune.objectives)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
@@ -38,6 +40,7 @@ def write_leaderboard(
         "task": config.task,
         "oracle": config.tune.oracle,
         "direction": "min",
+        "objectives": list(config.tune.objectives),
         "seed": config.seed,
         "space": space.describe(),
         "trials": [_nested(row, space) for row in rows],
@@ -45,8 +48,12 @@ def write_leaderboard(
     write_json(folder / "leaderboard.json", content)
 
 
-def leaderboard(records: list[TrialRecord]) -> list[dict[str, Any]]:
-    """One flat row a trial, best first.
+def leaderboard(
+    records: list[TrialRecord], objectives: tuple[str, ...] = ("quality",)
+) -> list[dict[str, Any]]:
+    """One flat row a trial, best quality first.
+
+    Where there are several objectives, `pareto` says whether a trial is on the front.
 
     Example:
         >>> record = TrialRecord(1, "completed", {"a.b": 2}, objective=0.5, epochs=9)
@@ -56,9 +63,14 @@ def leaderboard(records: list[TrialRecord]) -> list[dict[str, Any]]:
     """
     best = ranked(records)
     rest = [record for record in records if record not in best]
-    return [_row(record, i + 1) for i, record in enumerate(best)] + [
-        _row(record, None) for record in rest
-    ]
+    rows = [_row(record, i + 1) for i, record in enumerate(best)]
+    if len(objectives) > 1:
+        members = {record.number for record in front(records, objectives)}
+        rows = [
+            {"rank": row["rank"], "pareto": row["trial"] in members, **row}
+            for row in rows
+        ]
+    return rows + [_row(record, None) for record in rest]
 
 
 def _row(record: TrialRecord, rank: int | None) -> dict[str, Any]:
@@ -98,4 +110,6 @@ def write_results(result: SearchResult) -> None:
         parallel_coordinates(axes, records),
         result.folder / "plots" / "parallel_coordinates.png",
     )
+    if result.front:
+        save(pareto(result), result.folder / "plots" / "pareto.png")
     write_text(result.folder / "tuning.html", page(result, axes))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from keras_astro.config import RunConfig
 from keras_astro.data.sample import Source
-from keras_astro.errors import ArtefactError
+from keras_astro.errors import ArtefactError, UsageError
 from keras_astro.tasks.base import Task
 from keras_astro.tasks.catalog import load_config
 from keras_astro.training.files import write_json, write_text
@@ -18,7 +18,9 @@ from keras_astro.training.run import Run
 from keras_astro.training.strategy import choose_strategy
 from keras_astro.training.train import load_or_make_split, make_parts
 from keras_astro.tuning.blind import blind
+from keras_astro.tuning.deploy import Convert
 from keras_astro.tuning.hypermodel import TaskTuner, with_values
+from keras_astro.tuning.objectives import choose, front
 from keras_astro.tuning.oracles import make_oracle
 from keras_astro.tuning.records import (
     SearchEvent,
@@ -45,6 +47,7 @@ def search(
     overwrite: bool = False,
     progress: SearchProgress | None = None,
     over: SearchSpace | None = None,
+    convert: Convert | None = None,
 ) -> SearchResult:
     """Searches a task's settings and writes what it finds into a run folder.
 
@@ -64,14 +67,19 @@ def search(
         overwrite: Whether to replace a run in `run_folder`.
         progress: Told at each epoch and trial.
         over: What is searched; the task's space when None.
+        convert: Makes a model's file, for the objectives `latency` and `size`.
 
     Raises:
-        UsageError: If the folder exists and is neither resumed nor replaced.
+        UsageError: If the folder exists and is neither resumed nor replaced, or if
+            there are several objectives and no `convert`.
         ArtefactError: If a resumed search had other settings or another space.
         ConfigError: If three trials in a row fail.
         DataError: If the data is too small, or changed since the search began.
     """
     config = _with_budget(config, oracle, trials)
+    objectives = config.tune.objectives
+    if len(objectives) > 1 and convert is None:
+        raise UsageError(f"{' and '.join(objectives[1:])} need a converter of models")
     searched = (over or space(task.name)).around(config)
     run = open_search(run_folder, config, searched, resume=resume, overwrite=overwrite)
     split = load_or_make_split(source, run, config)
@@ -96,9 +104,11 @@ def search(
                 trials=config.tune.trials,
                 epochs=config.tune.epochs,
                 seed=config.seed,
+                objectives=objectives,
             ),
             run.path / FOLDER,
             progress=tell,
+            convert=convert,
         )
     with choose_strategy(config.train.strategy).scope():
         tuner.search(verbose=0)
@@ -187,16 +197,19 @@ def _with_budget(
 def _result(
     folder: Path, config: RunConfig, searched: SearchSpace, records: list[TrialRecord]
 ) -> SearchResult:
-    best = ranked(records)
-    if not best:
+    if not ranked(records):
         raise ArtefactError(
             f"{folder}: no trial of the search completed; the last failed with: "
             f"{records[-1].reason}"
         )
+    chosen = choose(records, config.tune)
+    several = len(config.tune.objectives) > 1
     return SearchResult(
         folder=folder,
         config=config,
-        best_config=with_values(config, best[0].values),
+        best_config=with_values(config, chosen.values),
         space=searched,
         records=tuple(records),
+        best=chosen,
+        front=tuple(front(records, config.tune.objectives)) if several else (),
     )

@@ -11,6 +11,7 @@ from keras_astro.training.files import write_text
 from keras_astro.training.fit import Progress
 from keras_astro.training.run import Run
 from keras_astro.training.train import train
+from keras_astro.tuning.deploy import Convert
 from keras_astro.tuning.records import SearchProgress, SearchResult
 from keras_astro.tuning.search import search
 from keras_astro.tuning.spaces import SearchSpace
@@ -29,6 +30,7 @@ def tune(
     progress: SearchProgress | None = None,
     train_progress: Progress | None = None,
     over: SearchSpace | None = None,
+    convert: Convert | None = None,
 ) -> SearchResult:
     """Searches, and leaves the folder as a finished run of the best settings.
 
@@ -48,6 +50,7 @@ def tune(
         progress: Told of the search.
         train_progress: Told of the final training.
         over: As for `search`.
+        convert: As for `search`.
 
     Raises:
         KastroError: As `search` and `train` do.
@@ -63,6 +66,7 @@ def tune(
         overwrite=overwrite,
         progress=progress,
         over=over,
+        convert=convert,
     )
     # From here on the folder is a run of the best settings; those that the search
     # started from stay in its own folder.

@@ -1,5 +1,7 @@
 """kastro tune."""
 
+import functools
+
 import click
 
 from keras_astro.cli.measured import measured
@@ -37,6 +39,13 @@ SHOWN = 5
     default=None,
     help="Who chooses them. Default: hyperband.",
 )
+@click.option(
+    "--objective",
+    "objectives",
+    default=None,
+    metavar="NAMES",
+    help="quality, or quality,latency,size: what is traded off, with commas.",
+)
 @run_option
 @seed_option
 @set_option
@@ -48,6 +57,7 @@ def tune(
     paths,
     trials,
     oracle,
+    objectives,
     folder,
     seed,
     overrides,
@@ -59,12 +69,18 @@ def tune(
 
     The search never sees an anomaly label: it minimises held-out reconstruction error
     and maximises the detection of anomalies that it injects itself. The run folder
-    ends as a trained, evaluated run with a leaderboard.
+    ends as a trained, evaluated run with a leaderboard. With several objectives each
+    trial's TFLite file is timed and weighed, and the trials that no other one beats in
+    all of them are marked.
 
-    Example: kastro tune lensing --trials 12
+    Example: kastro tune lensing --trials 12 --objective quality,latency
     """
-    config = resolve(task_or_config, overrides, paths, seed=seed)
+    names = objectives and [name.strip() for name in objectives.split(",")]
+    config = resolve(
+        task_or_config, overrides, paths, seed=seed, tune__objectives=names
+    )
     load_tensorflow()
+    from keras_astro.exports.tflite import convert
     from keras_astro.tasks.catalog import get_task
     from keras_astro.tasks.default_data import open_rows
     from keras_astro.training.run import Run
@@ -88,6 +104,7 @@ def tune(
             overwrite=overwrite,
             progress=SearchLines(),
             train_progress=epochs,
+            convert=functools.partial(convert, quantize=config.tune.quantize, rows={}),
         )
     finally:
         epochs.close()
@@ -102,8 +119,15 @@ def tune(
 
 def _leaders(result) -> str:
     keys = [dimension.key for dimension in result.space.dimensions]
+    costs = [n for n in ("latency_ms", "size_kb") if n in result.best.metrics]
     rows = [
-        (record.number, f"{record.objective:.4f}", *[record.values[k] for k in keys])
-        for record in result.ranking[:SHOWN]
+        (
+            record.number,
+            f"{record.objective:.4f}",
+            *[f"{record.metrics[name]:.4g}" for name in costs],
+            *[record.values[key] for key in keys],
+        )
+        for record in result.front or result.ranking[:SHOWN]
     ]
-    return table(rows, ("trial", "objective", *[key.split(".")[-1] for key in keys]))
+    names = [key.split(".")[-1] for key in keys]
+    return table(rows, ("trial", "objective", *costs, *names))

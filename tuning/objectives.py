@@ -1,0 +1,125 @@
+"""Several objectives: the front, one number for the engine, one choice for the user.
+
+All objectives are minimised. Their values stand among a trial's results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_astro.config import TuneConfig
+from keras_astro.tuning.records import TrialRecord, ranked
+
+# Where the value of an objective stands among a trial's results.
+COLUMNS = {"quality": "objective", "latency": "latency_ms", "size": "size_kb"}
+
+# Weight of the sum beside the largest term, which alone would leave ties.
+AUGMENTATION = 0.05
+
+
+def value(record: TrialRecord, objective: str) -> float:
+    """A completed trial's value of an objective."""
+    if objective == "quality":
+        return record.objective
+    return record.metrics[COLUMNS[objective]]
+
+
+def points(records: Sequence[TrialRecord], objectives: Sequence[str]) -> np.ndarray:
+    """Values of completed trials, `(trial, objective)`."""
+    return np.array([[value(r, name) for name in objectives] for r in records])
+
+
+def dominated(values: np.ndarray) -> np.ndarray:
+    """Whether another row is nowhere worse and somewhere better.
+
+    Args:
+        values: To be minimised, `(row, objective)`.
+
+    Returns:
+        Booleans, `(row,)`. Equal rows do not dominate one another.
+
+    Example:
+        >>> dominated(np.array([[1, 3], [2, 2], [3, 3]])).tolist()
+        [False, False, True]
+    """
+    others = values[None]
+    nowhere_worse = (others <= values[:, None]).all(-1)
+    somewhere_better = (others < values[:, None]).any(-1)
+    return (nowhere_worse & somewhere_better).any(1)
+
+
+def front(
+    records: Sequence[TrialRecord], objectives: Sequence[str]
+) -> list[TrialRecord]:
+    """The completed trials that no other one dominates, best quality first.
+
+    A trial that another one continues is left out: they are one model, and two
+    measurements of its latency would both stand on the front.
+    """
+    best = ranked(records)
+    continued = {record.parent for record in best}
+    kept = [record for record in best if record.number not in continued]
+    if not kept:
+        return []
+    out = dominated(points(kept, objectives))
+    return [record for record, worse in zip(kept, out, strict=True) if not worse]
+
+
+def choose(records: Sequence[TrialRecord], tune: TuneConfig) -> TrialRecord:
+    """The trial whose settings are `best.yaml`.
+
+    With quality alone it is the lowest objective. With others, of the trials on the
+    front whose objective is within `tune.quality_slack` of the best, relatively, it is
+    the lowest in the second objective, then in the third, then in quality.
+    """
+    if len(tune.objectives) == 1:
+        return ranked(records)[0]
+    found = front(records, tune.objectives)
+    allowed = found[0].objective + tune.quality_slack * abs(found[0].objective)
+    near = [record for record in found if record.objective <= allowed]
+    order = (*tune.objectives[1:], "quality")
+    return min(near, key=lambda record: [value(record, name) for name in order])
+
+
+def scalarise(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """One number a trial, lower is better, for an engine that knows one objective.
+
+    Each objective is scaled to 0 at its best and 1 at its median so far, which a few
+    bad trials do not move; the number is the augmented Chebyshev distance from the
+    best. For every point of the front there are weights that make it the lowest, also
+    where the front is not convex, which no weighted sum does.
+
+    Args:
+        values: To be minimised, `(trial, objective)`.
+        weights: Positive, `(objective,)`, summing to one.
+
+    Returns:
+        `(trial,)`.
+
+    Reference:
+        Knowles 2006, ParEGO, IEEE Trans. Evol. Comp. 10, 50, equation 2.
+
+    Example:
+        >>> values = np.array([[0.0, 4.0], [1.0, 1.0], [4.0, 0.0]])
+        >>> int(np.argmin(scalarise(values, np.array([0.5, 0.5]))))
+        1
+    """
+    best = values.min(0)
+    spread = np.median(values, 0) - best
+    whole = values.max(0) - best
+    spread = np.where(spread > 0, spread, np.where(whole > 0, whole, 1.0))
+    parts = weights * (values - best) / spread
+    return parts.max(1) + AUGMENTATION * parts.sum(1)
+
+
+def draw_weights(seed: int, trial: int, objectives: int) -> np.ndarray:
+    """The trade-off that a trial is drawn for: uniform weights, the same on resume.
+
+    Args:
+        seed: Of the search.
+        trial: Number of the trial to be drawn.
+        objectives: How many.
+    """
+    return np.random.default_rng([seed, trial]).dirichlet(np.ones(objectives))
