@@ -33,6 +33,8 @@ from keras_astro.training.train import load_or_make_split, make_parts, train
 
 SEED = 20_000
 
+HELD = ("validation", "calibration", "test")
+
 # Preset, changes to it, rows, and settings of the run.
 EXPERIMENTS = {
     "single": ("single-cloud", {}, 2200, []),
@@ -42,8 +44,15 @@ EXPERIMENTS = {
     "challenge": (
         "challenge-like",
         {},
-        2200,
-        ["train.epochs=30", "model.step_kms=12", "train.batch_size=64"],
+        9600,
+        [
+            "train.epochs=24",
+            "train.batch_size=64",
+            "model.step_kms=12",
+            "model.decoder_hidden=[256,1024]",
+            "refinement.free_epochs=8",
+            *(f"data.{part}_fraction=0.0208" for part in HELD),
+        ],
     ),
     # One pixel of the single-cloud grid in ten; five passes show time and memory.
     "long": (

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_astro.evaluation import cgm_sections
-from keras_astro.evaluation.latent_physics import Known, known_parameters
+from keras_astro.evaluation import cgm_rivals, cgm_sections
 from keras_astro.evaluation.report import Headline
-from keras_astro.evaluation.spectrum_baselines import baseline_errors
 from keras_astro.evaluation.spectrum_lines import equivalent_widths
 from keras_astro.evaluation.spectrum_rows import SpectrumRows, measure_rows
 from keras_astro.evaluation.subject import Evaluation, Subject
 from keras_astro.evaluation.verdicts import Verdict, against_baselines
 from keras_astro.losses.challenge import latent_penalty
+from keras_astro.tasks.cgm_config import CgmConfig
 
 TITLE = "Quasar absorption in a few numbers"
 # Steps where no run says how many.
@@ -25,13 +24,11 @@ RECOVERABLE = 0.2
 
 def examine(subject: Subject) -> Evaluation:
     """Encodes, refines and decodes the test rows; compares with linear reductions."""
-    config = subject.run.config if subject.run else None
+    config = settings_of(subject)
     subject.story("refining the latents of the test rows")
     rows = measure_rows(subject, steps=config.refinement.steps if config else STEPS)
-    known: dict[str, Known] = {}
-    if subject.run is not None:
-        rows.baselines = linear_baselines(subject, rows)
-        known = latent_knowledge(subject, rows)
+    rows.baselines = cgm_rivals.linear_baselines(subject, rows)
+    known = cgm_rivals.latent_knowledge(subject, rows)
     metrics = measure(rows)
     metrics |= {f"r2_{name}": value.trees for name, value in known.items()}
     sections = list(cgm_sections.always(rows, subject))
@@ -39,7 +36,11 @@ def examine(subject: Subject) -> Evaluation:
         system = config.system
         widths = equivalent_widths(rows, system.lines, redshift=system.redshift)
         metrics |= width_metrics(widths)
-        sections = cgm_sections.of_run(rows, subject, widths, known) + sections
+        sections = cgm_sections.of_lines(rows, subject, system, widths) + sections
+    if known:
+        sections.append(cgm_sections.knowledge(known))
+    if rows.baselines:
+        sections.insert(0, cgm_sections.reduction(rows, subject))
     return Evaluation(
         TITLE,
         metrics,
@@ -52,25 +53,12 @@ def examine(subject: Subject) -> Evaluation:
     )
 
 
-def linear_baselines(subject: Subject, rows: SpectrumRows):
-    """Errors of linear reductions that are fitted on the run's training rows."""
-    from keras_astro.tasks.cgm_pixels import read_observed
-
-    subject.story("fitting principal components and non-negative parts")
-    active = subject.run.load_model().get_layer("active")
-    train, test = (read_observed(s, active) for s in (subject.train, subject.test))
-    return baseline_errors(train, test, rows.latents)
-
-
-def latent_knowledge(subject: Subject, rows: SpectrumRows) -> dict[str, Known]:
-    """Physical parameters from latents, where the rows' truth is known."""
-    if not rows.targets:
-        return {}
-    from keras_astro.evaluation.latent_physics import ROWS
-
-    sample = subject.train.read(0, ROWS)
-    z = subject.predictor.run("encode", sample.inputs)["z"]
-    return known_parameters(z, sample.targets, rows.outputs["z"], rows.targets)
+def settings_of(subject: Subject) -> CgmConfig | None:
+    """The settings of a run, or those that an artefact carries."""
+    if subject.run is not None:
+        return subject.run.config
+    carried = subject.predictor.manifest.get("settings")
+    return CgmConfig.model_validate(carried) if carried else None
 
 
 def measure(rows: SpectrumRows) -> dict[str, float]:

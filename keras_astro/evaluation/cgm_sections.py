@@ -14,6 +14,7 @@ from keras_astro.evaluation.report import Section, Table
 from keras_astro.evaluation.spectrum_lines import LineWindow, line_windows
 from keras_astro.evaluation.spectrum_rows import SpectrumRows, decode
 from keras_astro.evaluation.subject import Subject
+from keras_astro.tasks.cgm_config import System
 
 BASELINES = {
     "pca": "principal components",
@@ -24,20 +25,15 @@ BASELINES = {
 TRAVERSED = 4
 
 
-def of_run(
-    rows: SpectrumRows, subject: Subject, widths, known: dict[str, Known]
+def of_lines(
+    rows: SpectrumRows, subject: Subject, system: System, widths
 ) -> list[Section]:
-    """Sections that need a run: its lines, its baselines, its search."""
-    config = subject.run.config
-    windows = line_windows(
-        rows.wavelength, config.system.lines, redshift=config.system.redshift
-    )
-    found = [_reduction(rows, subject)]
+    """Sections that need to know lines and a redshift."""
+    windows = line_windows(rows.wavelength, system.lines, redshift=system.redshift)
+    found = []
     if windows:
         found.append(_spectra(rows, windows))
         found.append(_traversals(rows, subject, windows))
-    if known:
-        found.append(_knowledge(known))
     if widths:
         found.append(_widths(widths))
     return found
@@ -56,7 +52,8 @@ def always(rows: SpectrumRows, subject: Subject) -> list[Section]:
     return found
 
 
-def _reduction(rows: SpectrumRows, subject: Subject) -> Section:
+def reduction(rows: SpectrumRows, subject: Subject) -> Section:
+    """Errors by number of latents or parts, and what each number costs."""
     curves = {
         name: {d: float(error.mean()) for d, error in rows.baselines[name].items()}
         for name in ("pca", "nmf")
@@ -67,12 +64,15 @@ def _reduction(rows: SpectrumRows, subject: Subject) -> Section:
         "refined": (rows.latents, float(rows.mse(rows.refined).mean())),
     }
     floor = float(np.mean(rows.targets.get("noise_mse", 0.0)))
-    sweep = read_sweep(subject.run.path / "leaderboard.csv")
+    run = subject.run
+    sweep = read_sweep(run.path / "leaderboard.csv") if run else None
     figure = figures.reduction_curves(curves, model, sweep=sweep, floor=floor)
     text = (
         "Every latent has its price in the challenge's loss: 3e-5 each, and 1.5e-4 for "
         "seven or more."
     )
+    if run is None:
+        text += " Linear reductions are fitted on the other half of the rows shown."
     return Section("How many numbers", text, [("reduction_curves", figure)])
 
 
@@ -137,14 +137,15 @@ def _traversals(
     return Section("What each latent does", text, [("latent_traversals", figure)])
 
 
-def _knowledge(known: dict[str, Known]) -> Section:
+def knowledge(known: dict[str, Known]) -> Section:
+    """What regressions find of the gas in the latents."""
     table = Table(
         ("parameter", "R² linear", "R² trees"),
         [
             (PARAMETERS[n], round(v.linear, 3), round(v.trees, 3))
             for n, v in known.items()
         ],
-        "Regressions from latents of training rows, measured on test rows.",
+        "Regressions from latents, measured on rows that they were not fitted on.",
     )
     text = (
         "Latents serve the reconstruction of flux and nothing else: what changes the "

@@ -3,69 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import layers
 
+from keras_astro.layers.active import ActivePixels
+from keras_astro.layers.blocks import BlockMean
 from keras_astro.layers.shift import RestSample, SplineShift, spline_nodes
 from keras_astro.models.autoencoder import ACTIVATION
+from keras_astro.models.spectrum_grid import SpectrumGrid
 
 # With this bias a decoder starts at 0.25 % absorption: at the continuum, nearly.
 CONTINUUM_BIAS = -6.0
-
-
-@dataclass(frozen=True)
-class SpectrumGrid:
-    """Where the modelled pixels lie.
-
-    Args:
-        wavelength: `(pixel,)` in angstrom as observed, increasing.
-        runs: `(pixel,)`, the number of the run of adjacent pixels.
-    """
-
-    wavelength: np.ndarray
-    runs: np.ndarray
-
-    @classmethod
-    def of(cls, wavelength: np.ndarray, chosen: np.ndarray) -> SpectrumGrid:
-        """The grid of the chosen pixels of a spectrum.
-
-        Example:
-            >>> SpectrumGrid.of(np.arange(9.0), np.array([1, 2, 5, 6])).runs.tolist()
-            [0, 0, 1, 1]
-        """
-        runs = np.concatenate([[0], np.cumsum(np.diff(chosen) > 1)])
-        return cls(np.asarray(wavelength, float)[chosen], runs)
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels."""
-        return len(self.wavelength)
+# Of nodes and means where a spectrum is smooth.
+SMOOTH_KMS = 500.0
 
 
 def shift_encoder(
-    grid: SpectrumGrid, latent_dim: int, *, hidden: Sequence[int] = (512, 256)
+    grid: SpectrumGrid,
+    latent_dim: int,
+    *,
+    hidden: Sequence[int] = (512, 256),
+    step_kms: float = 8.0,
 ) -> keras.Model:
     """Dense encoder that measures a velocity first and looks again at rest.
 
     The first latent starts as that velocity, in units of 100 km/s; what the spectrum
-    at rest says may correct it.
+    at rest says may correct it. It looks at means of pixels where they are finer than
+    it needs.
 
     Args:
         grid: The pixels.
         latent_dim: Width of the code `z`, linear; at least 1.
         hidden: Widths of the hidden layers.
+        step_kms: Width of the means, from twice a pixel's width on.
 
     Returns:
         Absorption `(batch, pixel)` to `(batch, latent_dim)`.
     """
     inputs = keras.Input((grid.pixels,), name="absorption")
-    velocity = layers.Dense(1, name="velocity")(dense(inputs, hidden, "motion"))
-    sample = RestSample(grid.pixels, name="rest_sample")
-    sample.set_grid(grid.wavelength, grid.runs)
-    x = dense(sample([inputs, velocity]), hidden, "encoder")
+    seen, coarse = _coarse(inputs, grid, step_kms)
+    velocity = layers.Dense(1, name="velocity")(dense(seen, hidden, "motion"))
+    sample = RestSample(coarse.pixels, name="rest_sample")
+    sample.set_grid(coarse.wavelength, coarse.runs)
+    x = dense(sample([seen, velocity]), hidden, "encoder")
     x = layers.Concatenate(name="with_velocity")([x, velocity])
     last = layers.Dense(latent_dim, name="z")
     model = keras.Model(inputs, last(x), name="encoder")
@@ -107,6 +89,9 @@ def shift_decoder(
 ) -> keras.Model:
     """Dense decoder of a spectrum at rest, moved by the first latent as a velocity.
 
+    Where the grid is smooth, splines with nodes 500 km/s apart take a tenth of the
+    weights.
+
     Args:
         grid: The pixels.
         latent_dim: Width of the code; all but the first shape the spectrum at rest.
@@ -117,15 +102,15 @@ def shift_decoder(
     Returns:
         `(batch, latent_dim)` to absorption `(batch, pixel)`.
     """
-    places, nodes = spline_nodes(
-        grid.wavelength, step_kms=step_kms, reach_kms=reach_kms
-    )
     inputs = keras.Input((latent_dim,), name="z")
     velocity, shape = _parted(inputs)
-    coefficients = _depths(dense(shape, hidden, "decoder"), nodes)
-    move = SplineShift(grid.pixels, nodes, step_kms, name="spline_shift")
-    move.set_places(places)
-    t = move([coefficients, velocity])
+    x = dense(shape, hidden, "decoder")
+    smooth = grid.smooth
+    parts = [
+        _moved(x, velocity, grid.wavelength[~smooth], step_kms, reach_kms, ""),
+        _moved(x, velocity, grid.wavelength[smooth], SMOOTH_KMS, reach_kms, "_smooth"),
+    ]
+    t = _joined([part for part in parts if part is not None], smooth)
     outputs = layers.Activation("sigmoid", name="absorption")(t)
     return keras.Model(inputs, outputs, name="decoder")
 
@@ -137,12 +122,55 @@ def dense(x, hidden: Sequence[int], name: str):
     return x
 
 
+def _coarse(spectrum, grid: SpectrumGrid, step_kms: float):
+    """Means of a spectrum's pixels, and the grid that they lie on."""
+    means, grids = [], []
+    for kind, wanted, name in (
+        (~grid.smooth, step_kms, "fine_means"),
+        (grid.smooth, SMOOTH_KMS, "smooth_means"),
+    ):
+        if kind.any():
+            first, count = grid.blocks(kind, wanted)
+            means.append((first, count, name))
+            grids.append(grid.means(first, count))
+    coarse = SpectrumGrid.joined(grids)
+    if coarse.pixels == grid.pixels:
+        return spectrum, grid
+    seen = []
+    for first, count, name in means:
+        layer = BlockMean(grid.pixels, len(first), int(count.max()), name=name)
+        layer.set_blocks(first, count)
+        seen.append(layer(spectrum))
+    joined = seen[0] if len(seen) == 1 else layers.Concatenate(name="means")(seen)
+    return joined, coarse
+
+
+def _moved(x, velocity, wavelength, step_kms: float, reach_kms: float, name: str):
+    """Splines on some pixels, moved; None where there are none."""
+    if not len(wavelength):
+        return None
+    places, nodes = spline_nodes(wavelength, step_kms=step_kms, reach_kms=reach_kms)
+    move = SplineShift(len(wavelength), nodes, step_kms, name=f"spline_shift{name}")
+    move.set_places(places)
+    return move([_depths(x, nodes, f"depths{name}"), velocity])
+
+
+def _joined(parts, smooth: np.ndarray):
+    """Values of the pixels that are not smooth and of those that are, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.argsort(smooth, kind="stable"))
+    restore = ActivePixels(len(smooth), len(smooth), name="in_order")
+    restore.set_pixels(order, rest=np.zeros(len(smooth)))
+    return restore(layers.Concatenate(name="both")(parts))
+
+
 def _parted(z):
     """The first latent, and all latents but the first (all, where there is but one)."""
     velocity = z[:, :1]
     return velocity, z[:, 1:] if z.shape[1] > 1 else z
 
 
-def _depths(x, width: int):
+def _depths(x, width: int, name: str = "depths"):
     start = keras.initializers.Constant(CONTINUUM_BIAS)
-    return layers.Dense(width, bias_initializer=start, name="depths")(x)
+    return layers.Dense(width, bias_initializer=start, name=name)(x)

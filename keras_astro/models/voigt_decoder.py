@@ -11,7 +11,8 @@ from keras import layers
 from keras_astro.errors import ConfigError
 from keras_astro.layers.shift import C_KMS
 from keras_astro.layers.voigt import VoigtAbsorption
-from keras_astro.models.spectra import SpectrumGrid, dense
+from keras_astro.models.spectra import dense
+from keras_astro.models.spectrum_grid import SpectrumGrid
 from keras_astro.simulate.cgm_lines import Line, get_line, mass
 from keras_astro.simulate.spectrograph import fine_grid, oversampling, spread_matrix
 

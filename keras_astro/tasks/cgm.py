@@ -16,11 +16,12 @@ from keras_astro.losses.challenge import latent_penalty
 from keras_astro.losses.spectrum import SpectrumError
 from keras_astro.models import autoencoder, cgm, spectra, variational
 from keras_astro.models.refine import VELOCITY_STARTS, refine
-from keras_astro.models.spectra import SpectrumGrid
+from keras_astro.models.spectrum_grid import SpectrumGrid
 from keras_astro.models.voigt_decoder import voigt_decoder
 from keras_astro.simulate.cgm import iter_simulate
 from keras_astro.simulate.cgm_config import CgmSimulation
 from keras_astro.tasks.base import Parts, Stage, Task
+from keras_astro.tasks.cgm_codes import free_codes_stage
 from keras_astro.tasks.cgm_config import CgmConfig
 from keras_astro.tasks.cgm_pixels import (
     BLOCK,
@@ -106,8 +107,8 @@ class CgmTask(Task):
             validation=read_observed(parts.validation, active),
         )
 
-    def stages(self, config: CgmConfig, prepared: Prepared) -> list[Stage]:
-        """One autoencoder of absorption."""
+    def stages(self, config: CgmConfig, prepared: Prepared) -> Iterator[Stage]:
+        """An autoencoder of absorption; then its decoder with codes that are free."""
         train, held = prepared.train, prepared.validation
         weighted = train.weight is not None or held.weight is not None
         if weighted:
@@ -115,20 +116,22 @@ class CgmTask(Task):
         loss = SpectrumError(prepared.scale, weighted)
         penalised = config.model.variational or config.objective.penalises
         part = keras.metrics.MeanMetricWrapper(loss.call, name="reconstruction")
-        return [
-            Stage(
-                name="autoencoder",
-                model=build_autoencoder(config, prepared),
-                inputs=train.absorption,
-                targets=train.targets(prepared.mean_weight),
-                validation=(held.absorption, held.targets(prepared.mean_weight)),
-                loss=loss,
-                epochs=config.train.epochs,
-                batch_size=config.train.batch_size,
-                learning_rate=config.train.learning_rate,
-                metrics=[part] if penalised else [],
-            )
-        ]
+        first = Stage(
+            name="autoencoder",
+            model=build_autoencoder(config, prepared),
+            inputs=train.absorption,
+            targets=train.targets(prepared.mean_weight),
+            validation=(held.absorption, held.targets(prepared.mean_weight)),
+            loss=loss,
+            epochs=config.train.epochs,
+            batch_size=config.train.batch_size,
+            learning_rate=config.train.learning_rate,
+            metrics=[part] if penalised else [],
+        )
+        yield first
+        if config.refinement.free_epochs:
+            encoder = variational.posterior_mean_encoder(first.model)
+            yield free_codes_stage(first, encoder, epochs=config.refinement.free_epochs)
 
     def sketch(self, config: CgmConfig) -> CgmConfig:
         """The same settings: nothing is simulated beside the data."""
@@ -136,7 +139,7 @@ class CgmTask(Task):
 
     def stage_rows(self, config: CgmConfig, train_rows: int) -> dict[str, int]:
         """Rows are used as they are."""
-        return {"autoencoder": train_rows}
+        return {"autoencoder": train_rows, "free_codes": train_rows}
 
     def assemble(
         self,
@@ -196,7 +199,8 @@ class CgmTask(Task):
         decoder = fitted.get_layer("decoder")
         z = encoder.predict(held.absorption, verbose=0, batch_size=1024)
         found = refine(
-            lambda code: decoder.predict(code, verbose=0, batch_size=1024),
+            # Called some hundred times, where `predict` would take longer to begin.
+            lambda code: keras.ops.convert_to_numpy(decoder(code)),
             z,
             held.absorption,
             (held.weights > 0).astype("float32"),
@@ -225,6 +229,10 @@ def build_halves(
     """Encoder and decoder of the configured kind."""
     settings, latents = config.model, config.model.latent_dim
     grid = SpectrumGrid.of(prepared.wavelength, prepared.chosen)
+    if settings.smooth_variance:
+        grid = grid.smoothed(
+            prepared.train.absorption, lost_variance=settings.smooth_variance
+        )
     if settings.decoder == "dense":
         return (
             autoencoder.dense_encoder(grid.pixels, latents, hidden=settings.hidden),
@@ -232,7 +240,9 @@ def build_halves(
                 latents, grid.pixels, hidden=settings.decoder_hidden
             ),
         )
-    encoder = spectra.shift_encoder(grid, latents, hidden=settings.hidden)
+    encoder = spectra.shift_encoder(
+        grid, latents, hidden=settings.hidden, step_kms=settings.step_kms
+    )
     if settings.decoder == "voigt":
         return encoder, voigt_decoder(
             prepared.wavelength,

@@ -45,6 +45,10 @@ class Model(Section):
     step_kms: float = Field(8.0, gt=0)
     # Four standard deviations of halo gas.
     reach_kms: float = Field(350.0, gt=0)
+    # Continua of the Lyman limit fill thousands of pixels and tell nothing in one that
+    # the next does not tell; means of 500 km/s that lose less than this share of a
+    # pixel's variance stand for them. 0: all pixels count as lines do.
+    smooth_variance: float = Field(2e-4, ge=0, lt=0.5)
     variational: bool = False
     prior: Literal["normal", "mixture", "flow"] = "normal"
 
@@ -54,6 +58,9 @@ class Refinement(Section):
 
     # Most rows stop before; 0 turns refinement off in reports and tuning.
     steps: int = Field(25, ge=0)
+    # Passes at the end of training in which the decoder learns from codes that move
+    # freely, as refinement moves them, and not from those of the encoder.
+    free_epochs: int = Field(0, ge=0)
 
 
 class Scores(Section):

@@ -56,17 +56,34 @@ def test_report_has_its_figures_and_the_page(metrics):
     assert (folder / "predictions.parquet").is_file()
 
 
-def test_an_artefact_is_measured_without_baselines(cgm_tflite, cgm_run, tmp_path):
+def test_an_artefact_is_measured_by_the_settings_it_carries(
+    cgm_tflite, cgm_run, tmp_path
+):
+    source = open_source(cgm_run.folder / "rows.npz", CGM)
+    model = open_predictor(cgm_tflite)
+    # With so many rows each half is a fair rival to the other.
+    found = evaluate_artefact(model, source, tmp_path / "r", story=lambda _: None)
+    assert found["mse_refined"] <= found["mse_amortised"]
+    assert found["mse_refined"] < found["mse_pca"] < found["mse_mean"]
+    assert {"r2_velocity_kms", "equivalent_width_bias_fraction"} <= set(found)
+    drawn = {path.stem for path in (tmp_path / "r" / "plots").glob("*.png")}
+    assert {"reduction_curves", "velocity_panels__worst", "latent_knowledge"} <= drawn
+    assert "other half of the rows" in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_a_few_rows_make_no_rivals(cgm_tflite, cgm_run, tmp_path):
     sample = cgm_run.parts.test.read()
     path = tmp_path / "rows.npz"
     np.savez(path, **sample.inputs, **sample.axes)
-    source = open_source(path, CGM)
     found = evaluate_artefact(
-        open_predictor(cgm_tflite), source, tmp_path / "r", story=lambda _: None
+        open_predictor(cgm_tflite),
+        open_source(path, CGM),
+        tmp_path / "r",
+        story=lambda _: None,
     )
-    assert found["mse_refined"] <= found["mse_amortised"]
     assert "mse_pca" not in found
     assert found["noise_floor"] == 0
+    assert (tmp_path / "r" / "plots" / "velocity_panels__worst.png").is_file()
 
 
 def test_principal_components_are_the_best_linear_reduction():

@@ -5,6 +5,8 @@ from harness import LOSS, Example
 
 from keras_astro.layers.absorption import Absorption, WeightedMeanSquare
 from keras_astro.layers.active import ActivePixels
+from keras_astro.layers.blocks import BlockMean
+from keras_astro.layers.free_codes import FreeCodes
 from keras_astro.layers.shift import RestSample, SplineShift
 from keras_astro.layers.voigt import VoigtAbsorption
 from keras_astro.losses.spectrum import SpectrumError
@@ -23,6 +25,14 @@ def gas(shape, rng):
     return centre + 0.1 * rng.normal(size=shape)
 
 
+def blocks(pixels):
+    """Means of pairs, and of the pixel that is left over."""
+    layer = BlockMean(pixels, -(-pixels // 2), 2)
+    first = np.arange(0, pixels, 2)
+    layer.set_blocks(first, np.minimum(2, pixels - first))
+    return layer
+
+
 EXAMPLES = {
     "Absorption": Example(
         lambda _: Absorption(),
@@ -37,6 +47,17 @@ EXAMPLES = {
         draw=lambda shape, rng: rng.uniform(0.1, 2.0, shape),
     ),
     "ActivePixels": Example(lambda shape: ActivePixels(shape[0], 3), ROW, (ODD,)),
+    "BlockMean": Example(lambda shape: blocks(shape[0]), ROW, (ODD,)),
+    "FreeCodes": Example(
+        lambda _: FreeCodes(7, 2.0),
+        [(4,), (1,)],
+        ([(3,), (1,)],),
+        draw=lambda shape, rng: rng.integers(0, 9, shape),
+        exempt={
+            "half": "gradients of picked rows are sparse",
+            "tflite": "codes of training rows are in no exported model",
+        },
+    ),
     "RestSample": Example(
         lambda shapes: RestSample(shapes[0][0]),
         [ROW, (1,)],

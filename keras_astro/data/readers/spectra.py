@@ -39,8 +39,8 @@ def open_spectra(
     """Opens spectra whatever they are stored in.
 
     Args:
-        path: A store, HDF5 or `.npz` with a flux of `(row, pixel)`, a FITS table, or a
-            folder of FITS tables on one grid.
+        path: A store, HDF5 or `.npz` with a flux of `(row, pixel)`, a FITS table, a
+            folder of FITS tables on one grid, or what specutils reads, if installed.
         schema: What the task expects.
         on_bad: Whether an unreadable file of a folder is an error, or set aside with
             its reason in `source.quarantined`.
@@ -62,10 +62,17 @@ def open_spectra(
             load_npz(path, schema), known=FLUX, grid=(*WAVELENGTH, *LOG_WAVELENGTH)
         )
         return MemorySource(spectra_sample(arrays, schema, str(path)))
-    raise DataError(
-        f"{path}: expected .h5, .npz, .fits or a folder of FITS tables, found a file "
-        f"of suffix {path.suffix!r}"
-    )
+    # It builds on this module.
+    from keras_astro.data.readers.specutils import read_file
+
+    sample = read_file(path, schema)
+    if sample is None:
+        raise DataError(
+            f"{path}: expected .h5, .npz, .fits or a folder of FITS tables, found a "
+            f"file of suffix {path.suffix!r}",
+            hint="Where specutils is installed, its formats are read as well.",
+        )
+    return MemorySource(sample)
 
 
 class Hdf5Spectra(Source):
@@ -275,8 +282,7 @@ def _open_fits(path: Path, schema: Schema, on_bad, progress) -> MemorySource:
 
 
 def _one_row(file: Path, schema: Schema, before: Sample | None) -> Sample:
-    arrays = read_fits_spectrum(file)
-    sample = spectra_sample(arrays | {"id": np.array([file.stem])}, schema, str(file))
+    sample = _fits_row(file, schema)
     if before is not None:
         ours, others = (s.axes["wavelength_angstrom"] for s in (sample, before))
         if ours.shape != others.shape or not np.allclose(ours, others, rtol=1e-7):
@@ -287,6 +293,20 @@ def _one_row(file: Path, schema: Schema, before: Sample | None) -> Sample:
                 hint="Bring all spectra to one grid first; nothing is resampled here.",
             )
     return sample
+
+
+def _fits_row(file: Path, schema: Schema) -> Sample:
+    """A FITS file of a known layout, or of one that specutils knows, if installed."""
+    try:
+        arrays = read_fits_spectrum(file)
+    except DataError:
+        from keras_astro.data.readers.specutils import read_file
+
+        sample = read_file(file, schema)
+        if sample is None:
+            raise
+        return sample
+    return spectra_sample(arrays | {"id": np.array([file.stem])}, schema, str(file))
 
 
 def _stacked(rows: list[Sample], schema: Schema, name: str) -> Sample:

@@ -1,13 +1,43 @@
-"""Spectra of specutils as rows; the package itself is not needed."""
+"""Spectra of specutils as rows, and files that it reads where it is installed."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_astro.data.readers.spectra import spectra_sample
 from keras_astro.data.sample import Sample, Schema
+
+# What its many loaders raise of files that are not theirs, or that are damaged.
+REASONS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError)
+
+
+def read_file(path: Path, schema: Schema) -> Sample | None:
+    """One spectrum, or several on one grid, in any format that specutils knows.
+
+    Returns:
+        The rows; None where specutils is not installed or does not know the file.
+
+    Raises:
+        DataError: If the grid does not increase.
+    """
+    try:
+        import specutils
+    except ImportError:
+        return None
+    # The class had the other name before its version 2.
+    kind = getattr(specutils, "Spectrum", None) or specutils.Spectrum1D
+    try:
+        spectrum = kind.read(str(path))
+    except REASONS:
+        return None
+    sample = from_specutils(spectrum, schema)
+    count = len(sample)
+    ids = [path.stem] if count == 1 else [f"{path.stem}-{i}" for i in range(count)]
+    sample.meta["id"] = np.array(ids)
+    return sample
 
 
 def from_specutils(spectrum: Any, schema: Schema) -> Sample:

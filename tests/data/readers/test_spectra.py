@@ -1,5 +1,6 @@
 """Spectra from every format: one grid, masks, errors, and what is refused."""
 
+import sys
 from types import SimpleNamespace
 
 import astropy.units as u
@@ -11,7 +12,7 @@ from astropy.nddata import StdDevUncertainty
 from astropy.table import Table
 
 from keras_astro.data.readers import open_many, open_source
-from keras_astro.data.readers.spectra import CHALLENGE_PIXELS
+from keras_astro.data.readers.spectra import CHALLENGE_PIXELS, open_spectra
 from keras_astro.data.readers.specutils import from_specutils
 from keras_astro.data.sample import Sample
 from keras_astro.data.schemas import CGM
@@ -148,6 +149,31 @@ def test_specutils_spectra_in_any_unit_and_order():
     spectrum.spectral_axis, spectrum.flux = frequency[::-1], FLUX[:2, ::-1] * u.one
     again = from_specutils(spectrum, CGM)
     assert np.allclose(again.inputs["flux"], FLUX[:2], atol=1e-6)
+
+
+def test_files_of_other_formats_are_read_where_specutils_is(
+    tmp_path, monkeypatch, refused
+):
+    path = tmp_path / "night.ecsv"
+    path.write_text("whatever")
+    monkeypatch.setitem(sys.modules, "specutils", None)
+    with refused(DataError, ".ecsv", hint="specutils"):
+        open_spectra(path, CGM)
+
+    def read(name):
+        if not name.endswith("night.ecsv"):
+            raise OSError("no reader")
+        return SimpleNamespace(flux=FLUX[0] * u.one, spectral_axis=WAVELENGTH * u.AA)
+
+    known = SimpleNamespace(Spectrum=SimpleNamespace(read=read))
+    monkeypatch.setitem(sys.modules, "specutils", known)
+    sample = open_spectra(path, CGM).read()
+    assert np.allclose(sample.inputs["flux"], FLUX[:1], atol=1e-6)
+    assert sample.meta["id"].tolist() == ["night"]
+    other = tmp_path / "other.fits"
+    other.write_text("whatever")
+    with refused(DataError, "other.fits"):
+        open_spectra(other, CGM)
 
 
 @pytest.mark.parametrize(
