@@ -37,13 +37,13 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
 
     MODEL is a run, an artefact or preset:NAME; a .tflite file needs no TensorFlow.
     Unreadable files are set aside with their reason, in a file beside the table, and
-    the rest goes on.
+    the rest goes on; a galaxy that cannot be measured keeps its row, with the reason.
 
     Example: kastro predict preset:lensing night.zip -o scores.ecsv
     """
     from keras_astro.data.readers import open_many
     from keras_astro.errors import UsageError
-    from keras_astro.inference.batch import predict_source
+    from keras_astro.inference.batch import score_source
     from keras_astro.inference.manifest import caveat
     from keras_astro.inference.predictor import open_predictor
     from keras_astro.inference.refinement import described
@@ -62,14 +62,16 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
         load_tensorflow()
     predictor = open_predictor(model)
     source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)
-    outputs, flags = predict_source(
+    scored = score_source(
         predictor,
         model_rows(source, predictor.manifest),
         refine=refine,
         progress=RowProgress("scoring"),
     )
     manifest = described(predictor.manifest) if refine else predictor.manifest
-    table = predictions_table(outputs, source.facts()["id"], manifest, flags)
+    table = predictions_table(
+        scored.outputs, source.facts()["id"], manifest, scored.flags, scored.reasons
+    )
     write_table(table, output, overwrite=overwrite)
     bad = [list(item) for item in getattr(source, "quarantined", [])]
     if bad:
@@ -79,6 +81,9 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
         story(f"{len(bad)} files set aside, with reasons: {aside}")
     content = {"path": str(output), "rows": len(table), "quarantined": bad}
     text = f"{output}: {len(table)} rows"
+    if scored.reasons is not None:
+        content["failed"] = tell_failures(table, output)
+        text += f", {content['failed']} failed" if content["failed"] else ""
     if "is_anomaly" in table.colnames:
         content["flagged"] = int(table["is_anomaly"].sum())
         text += f", {content['flagged']} flagged"
@@ -86,3 +91,24 @@ def predict(model, paths, output, on_bad, refine, overwrite, as_json):
         content["warning"] = warning
         text += f"\nwarning: {warning}"
     answer(content, text, as_json=as_json)
+
+
+def tell_failures(table, output) -> int:
+    """Says how many rows have no result, and why the first has none.
+
+    Raises:
+        DataError: If no row has one.
+    """
+    from keras_astro.errors import DataError
+
+    failed = table[table["reason"] != ""]
+    if not len(failed):
+        return 0
+    first = f"{failed['id'][0]}: {failed['reason'][0]}"
+    if len(failed) == len(table):
+        raise DataError(
+            f"none of {len(table)} rows could be measured; the first, {first}",
+            hint=f"{output} has the reason of each.",
+        )
+    story(f"{len(failed)} of {len(table)} rows failed; the first, {first}")
+    return len(failed)
