@@ -21,6 +21,7 @@ from scipy.optimize import brentq
 from scipy.special import gammainc, gammaincinv
 
 from keras_astro.inference.flags import row_flags
+from keras_astro.inference.galaxy_fit import agreement
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.simulate.galaxies import add_noise, draw_galaxy, draw_image
 from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
@@ -35,7 +36,7 @@ NEIGHBOUR_FLUX, NEIGHBOUR_DISTANCE = 0.3, 2.5
 BULGE_FLUX, BULGE_RADIUS = 0.4, 0.4
 # Beyond the prior's 0.6 arcsec.
 LARGE_RADIUS = 0.8
-FLAGS = ("off_centre", "prior_edge", "low_snr", "psf_outside")
+FLAGS = ("off_centre", "prior_edge", "misfit", "out_of_domain", "psf_outside")
 # Parameters without truth, or whose truth cannot be met.
 UNKNOWN = {
     "bulge and disk": ("sersic_n",),
@@ -136,6 +137,7 @@ def measure(model: Path, *, rows: int, seed: int) -> dict:
     result = {}
     for case, given in inputs.items():
         outputs = predictor.run("predict", given, batch_size=256)
+        outputs |= agreement(given, outputs)
         flags = row_flags("galaxies", given, outputs)
         words = [text.split(",") for text in flags.tolist()]
         found = {"flagged": {n: sum(n in w for w in words) / rows for n in FLAGS}}

@@ -43,14 +43,14 @@ def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_js
 
     MODEL is a run, an artefact or preset:NAME; a .tflite file needs no TensorFlow.
     Unreadable files are set aside with their reason, in a file beside the table, and
-    the rest goes on. The answer says whether the rows look like those that the model
-    was made for.
+    the rest goes on; a galaxy that cannot be measured keeps its row, with the reason.
+    The answer says whether the rows look like those that the model was made for.
 
     Example: kastro predict preset:lensing night.zip -o scores.ecsv
     """
     from keras_astro.data.readers import open_many
     from keras_astro.errors import UsageError
-    from keras_astro.inference.batch import predict_source
+    from keras_astro.inference.batch import score_source
     from keras_astro.inference.drift import DriftWatch, told
     from keras_astro.inference.manifest import caveat
     from keras_astro.inference.predictor import open_predictor
@@ -71,7 +71,7 @@ def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_js
     predictor = open_predictor(model)
     source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)
     watch = DriftWatch(predictor.manifest, window=drift_window)
-    outputs, flags = predict_source(
+    scored = score_source(
         predictor,
         model_rows(source, predictor.manifest),
         refine=refine,
@@ -79,7 +79,9 @@ def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_js
         progress=RowProgress("scoring"),
     )
     manifest = described(predictor.manifest) if refine else predictor.manifest
-    table = predictions_table(outputs, source.facts()["id"], manifest, flags)
+    table = predictions_table(
+        scored.outputs, source.facts()["id"], manifest, scored.flags, scored.reasons
+    )
     write_table(table, output, overwrite=overwrite)
     bad = [list(item) for item in getattr(source, "quarantined", [])]
     if bad:
@@ -89,6 +91,9 @@ def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_js
         story(f"{len(bad)} files set aside, with reasons: {aside}")
     content = {"path": str(output), "rows": len(table), "quarantined": bad}
     text = f"{output}: {len(table)} rows"
+    if scored.reasons is not None:
+        content["failed"] = tell_failures(table, output)
+        text += f", {content['failed']} failed" if content["failed"] else ""
     if "is_anomaly" in table.colnames:
         content["flagged"] = int(table["is_anomaly"].sum())
         text += f", {content['flagged']} flagged"
@@ -98,3 +103,24 @@ def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_js
         content["warning"] = warning
         text += f"\nwarning: {warning}"
     answer(content, text, as_json=as_json)
+
+
+def tell_failures(table, output) -> int:
+    """Says how many rows have no result, and why the first has none.
+
+    Raises:
+        DataError: If no row has one.
+    """
+    from keras_astro.errors import DataError
+
+    failed = table[table["reason"] != ""]
+    if not len(failed):
+        return 0
+    first = f"{failed['id'][0]}: {failed['reason'][0]}"
+    if len(failed) == len(table):
+        raise DataError(
+            f"none of {len(table)} rows could be measured; the first, {first}",
+            hint=f"{output} has the reason of each.",
+        )
+    story(f"{len(failed)} of {len(table)} rows failed; the first, {first}")
+    return len(failed)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_astro.data.galaxy_schema import refuse_gaps
 from keras_astro.evaluation.galaxy_fits import Fits, fit_galaxies
 from keras_astro.evaluation.galaxy_limits import cramer_rao
 from keras_astro.evaluation.subject import Subject
@@ -61,8 +62,9 @@ class GalaxyRows:
 def measure_rows(subject: Subject) -> GalaxyRows:
     """Predicts all rows, renders them anew, bounds and fits them."""
     predictor, source = subject.predictor, subject.test
-    outputs, flags = predict_source(predictor, source)
     sample = source.read()
+    refuse_gaps(sample)
+    outputs, flags = predict_source(predictor, source)
     images = sample.inputs["image"][..., 0]
     fwhm, sigma = sample.inputs["psf_fwhm_arcsec"], sample.inputs["noise_sigma"]
     known = all(name in sample.targets for name in PARAMETERS)

@@ -19,7 +19,7 @@ def row_flags(
 ) -> np.ndarray:
     """Comma-separated warnings for each row; empty when there is nothing to say.
 
-    Those of the task's inputs, and `prior_edge`: see `at_prior_edge`.
+    Those of the task, and `prior_edge`: see `at_prior_edge`.
 
     Args:
         task: Name of the task.
@@ -29,7 +29,7 @@ def row_flags(
     Returns:
         `(row,)` of text.
     """
-    flags = catalog.quality(task)(inputs)
+    flags = catalog.quality(task)(dict(outputs) | dict(inputs))
     edge = at_prior_edge(outputs, catalog.prior(task))
     if not np.any(edge):
         return flags

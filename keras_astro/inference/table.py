@@ -12,7 +12,7 @@ from astropy.table import Column, Table
 
 from keras_astro.errors import DataError, UsageError, missing_extra
 from keras_astro.inference.manifest import caveat
-from keras_astro.tasks.catalog import prior
+from keras_astro.tasks.catalog import agreement_terms, prior
 
 FORMATS = {
     ".csv": "ascii.csv",
@@ -31,6 +31,7 @@ def predictions_table(
     ids: np.ndarray,
     manifest: dict[str, Any],
     flags: np.ndarray,
+    reasons: np.ndarray | None = None,
 ) -> Table:
     """One row an object: id, scores, parameters, latents, quality flags.
 
@@ -39,11 +40,15 @@ def predictions_table(
         ids: Name of each row.
         manifest: Gives units, descriptions and the facts in the table's header.
         flags: Quality flags of each row.
+        reasons: Why rows have no result, empty for the others; None for no such column.
 
     Returns:
         An astropy table with units and descriptions; `is_anomaly` is boolean.
     """
-    specs = manifest["signatures"]["predict"]["outputs"]
+    specs = manifest["signatures"]["predict"]["outputs"] | {
+        name: {"units": units, "description": text}
+        for name, (units, text) in agreement_terms(manifest["task"]).items()
+    }
     columns = [Column(np.asarray(ids, str), name="id", description="Name of the row")]
     names = [n for n in FIRST if n in outputs]
     names += sorted(n for n in outputs if n not in FIRST)
@@ -70,6 +75,11 @@ def predictions_table(
     columns.append(
         Column(np.asarray(flags, str), name="quality", description="Warnings")
     )
+    if reasons is not None:
+        text = "Why there is no result"
+        columns.append(
+            Column(np.asarray(reasons, str), name="reason", description=text)
+        )
     meta = {
         "TASK": manifest["task"],
         "MODEL": manifest["model_sha256"][:16],
@@ -109,6 +119,8 @@ def write_table(table: Table, path: Path, *, overwrite: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".parquet":
             _write_parquet(table, partial)
+        elif path.suffix == ".fits":
+            _write_fits(table, partial)
         elif path.suffix == ".h5":
             # Without its metadata the table would lose units and descriptions.
             table.write(partial, format="hdf5", path="predictions", serialize_meta=True)
@@ -128,6 +140,20 @@ def write_table(table: Table, path: Path, *, overwrite: bool = False) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def _write_fits(table: Table, path: Path) -> None:
+    from astropy.io import fits
+
+    plain = table.copy(copy_data=False)
+    for column in plain.itercols():
+        column.unit = None
+    hdu = fits.table_to_hdu(plain)
+    # The standard's list has no electron, and astropy would leave such units out.
+    for number, name in enumerate(table.colnames, 1):
+        if table[name].unit is not None:
+            hdu.header[f"TUNIT{number}"] = table[name].unit.to_string()
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path)
 
 
 def _write_parquet(table: Table, path: Path) -> None:

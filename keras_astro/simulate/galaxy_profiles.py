@@ -6,6 +6,17 @@ import numpy as np
 from scipy.fft import fht, fhtoffset
 from scipy.special import gamma, gammaincinv, k1
 
+from keras_astro.simulate.galaxy_images import MOFFAT_RADIUS
+
+__all__ = [
+    "MOFFAT_RADIUS",
+    "index_nodes",
+    "moffat_transform",
+    "sersic_table",
+    "sersic_transform",
+    "wavenumber_nodes",
+]
+
 # Radii of the logarithmic transform over the half-light radius: beyond them lies
 # less than 1e-6 of the light of any index tabulated.
 RADII = (1e-9, 1e6)
@@ -80,7 +91,3 @@ def moffat_transform(x: np.ndarray) -> np.ndarray:
         [1.0, 0.6019]
     """
     return np.where(x > 0, x * k1(np.where(x > 0, x, 1.0)), 1.0)
-
-
-# Scale radius over FWHM of a Moffat profile of beta 2.
-MOFFAT_RADIUS = 0.5 / np.sqrt(np.sqrt(2.0) - 1.0)

@@ -32,10 +32,13 @@ class Entry:
         task: Of its task class.
         schema: Of its data schema.
         evaluation: Of the function from a `Subject` to its `Evaluation`.
-        quality: Of the function from input arrays by name to each row's quality flags;
-            its module needs no TensorFlow.
+        quality: Of the function from input and output arrays by name to each row's
+            quality flags; its module needs no TensorFlow.
         rows: Of the function from a source and a manifest's inputs to the source that
             the model takes; empty where files hold just these rows.
+        agreement: Of the function from input and output arrays by name to further
+            columns of a row, which say how well the two agree; empty where there are
+            none. Their units and descriptions are `COLUMNS` of its module.
         prior: Of the function that gives the limits of estimates by name, beyond which
             nothing comes out; empty where there are none.
     """
@@ -50,6 +53,7 @@ class Entry:
     quality: str
     rows: str = ""
     prior: str = ""
+    agreement: str = ""
 
 
 CATALOG = {
@@ -103,6 +107,8 @@ CATALOG = {
         schema="keras_astro.data.galaxy_schema:GALAXIES",
         evaluation="keras_astro.evaluation.galaxies:examine",
         quality="keras_astro.inference.galaxy_quality:galaxy_flags",
+        rows="keras_astro.inference.galaxy_rows:rows_for",
+        agreement="keras_astro.inference.galaxy_fit:agreement",
         prior="keras_astro.simulate.galaxy_config:prior_box",
     ),
 }
@@ -144,6 +150,20 @@ def model_rows(source: Source, manifest: Mapping[str, Any]) -> Source:
     reference = entry(manifest["task"]).rows
     inputs = manifest["signatures"]["predict"]["inputs"]
     return _load(reference)(source, inputs) if reference else source
+
+
+def agreement(
+    name: str, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Further columns of a task's rows, from what goes in and what comes out."""
+    reference = entry(name).agreement
+    return _load(reference)(inputs, outputs) if reference else {}
+
+
+def agreement_terms(name: str) -> dict[str, tuple[str, str]]:
+    """Units and descriptions of the columns of `agreement` by name."""
+    module, _, function = entry(name).agreement.partition(":")
+    return dict(_load(f"{module}:COLUMNS")) if function else {}
 
 
 def prior(name: str) -> dict[str, tuple[float, float]]:

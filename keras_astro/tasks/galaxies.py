@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_astro.data.galaxy_schema import GALAXIES
+from keras_astro.data.galaxy_schema import GALAXIES, refuse_gaps
 from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.layers.box_stretch import calibrate
@@ -297,9 +297,10 @@ def labelled(source: Source) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Inputs by name and parameters `(row, 5)` of rows with known truth.
 
     Raises:
-        DataError: If a parameter is not known.
+        DataError: If a parameter is not known, or pixels have no data.
     """
     sample = source.read()
+    refuse_gaps(sample)
     missing = [name for name in PARAMETERS if name not in sample.targets]
     if missing:
         raise DataError(

@@ -85,7 +85,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> 
     if not values.size:
         raise DataError(f"{name}: expected data in {found}, found no rows or pixels")
     bad = 1.0 - np.isfinite(values).mean()
-    if bad:
+    if bad and not field.gaps:
         raise DataError(
             f"{name}: {found} is NaN or infinite in {bad:.2%} of pixels",
             hint="Mask or cut out such pixels first.",

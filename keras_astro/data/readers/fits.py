@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from keras_astro.data.readers.files import FileSource, fault
 from keras_astro.data.readers.images import visible
 from keras_astro.data.sample import MemorySource, Sample, Schema
 from keras_astro.errors import DataError
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 SUFFIXES = (".fits", ".fit", ".fits.gz", ".fits.fz")
 
@@ -96,6 +99,28 @@ def first_image(file: BinaryIO, name: str) -> np.ndarray:
     Raises:
         DataError: If it is no FITS, truncated or holds no image.
     """
+    found = read_hdus(file, name, first=True)
+    if not found:
+        raise DataError(f"{name}: expected an image in the FITS file, found none")
+    return found[0][2]
+
+
+def read_hdus(
+    file: BinaryIO, name: str, *, first: bool = False
+) -> list[tuple[str, fits.Header, np.ndarray]]:
+    """Name, header and pixels of the images of an open FITS file.
+
+    Args:
+        file: Opened for reading bytes.
+        name: What messages call it.
+        first: Whether to stop at the first image.
+
+    Returns:
+        Pixels are float32 in native byte order.
+
+    Raises:
+        DataError: If it is no FITS, or truncated.
+    """
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyWarning
 
@@ -103,10 +128,15 @@ def first_image(file: BinaryIO, name: str) -> np.ndarray:
         with warnings.catch_warnings():
             # A truncated file is only a warning to astropy; here it is an error.
             warnings.simplefilter("error", AstropyWarning)
+            found = []
             with fits.open(file, memmap=False) as hdus:
                 for hdu in hdus:
                     if hdu.is_image and hdu.data is not None:
-                        return np.ascontiguousarray(hdu.data, dtype=np.float32)
+                        pixels = np.ascontiguousarray(hdu.data, dtype=np.float32)
+                        found.append((hdu.name.upper(), hdu.header, pixels))
+                        if first:
+                            break
+            return found
     except (
         OSError,
         ValueError,
@@ -126,7 +156,6 @@ def first_image(file: BinaryIO, name: str) -> np.ndarray:
             f"({reason})",
             hint="Copy it again.",
         ) from error
-    raise DataError(f"{name}: expected an image in the FITS file, found none")
 
 
 def bands_last(array: np.ndarray, name: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from keras_astro.data.readers.arrays import open_h5, open_npz
 from keras_astro.data.readers.files import OnBad
 from keras_astro.data.readers.fits import SUFFIXES as FITS_SUFFIXES
 from keras_astro.data.readers.fits import FitsFolder, open_fits
+from keras_astro.data.readers.galaxy_cutouts import open_cutouts
 from keras_astro.data.readers.images import (
     SUFFIXES,
     ImageFile,
@@ -67,11 +68,11 @@ def open_source(
         if path.is_file() and not path.stat().st_size:
             raise DataError(f"{path}: expected data, found an empty file")
         return open_alerts(path, schema, **options)
+    if "psf_fwhm_arcsec" in schema.group("inputs") and _has_fits(path):
+        return open_cutouts(path, schema, **options)
     if path.is_dir():
-        files = (file for file in path.rglob("*") if file.is_file())
-        names = (file.relative_to(path).as_posix() for file in files)
-        has_fits = any(visible(name, FITS_SUFFIXES) for name in names)
-        return (FitsFolder if has_fits else ImageFolder)(path, schema, **options)
+        folder = FitsFolder if _has_fits(path) else ImageFolder
+        return folder(path, schema, **options)
     if not path.stat().st_size:
         raise DataError(f"{path}: expected data, found an empty file")
     name = path.name.lower()
@@ -89,6 +90,15 @@ def open_source(
         f"{path}: expected .h5, .npz, .zip, .fits, .jpg, .png or a folder of images, "
         f"found a file of unknown suffix {path.suffix!r}"
     )
+
+
+def _has_fits(path: Path) -> bool:
+    """Whether a path is a FITS file that is not empty, or a folder with some."""
+    if path.is_file():
+        return path.name.lower().endswith(FITS_SUFFIXES) and path.stat().st_size > 0
+    files = (file for file in path.rglob("*") if file.is_file())
+    names = (file.relative_to(path).as_posix() for file in files)
+    return any(visible(name, FITS_SUFFIXES) for name in names)
 
 
 class Joined(Source):

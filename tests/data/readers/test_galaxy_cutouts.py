@@ -1,0 +1,144 @@
+"""FITS cutouts of galaxies: what the header says, and what it fails to say."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from keras_astro.data.galaxy_schema import GALAXIES
+from keras_astro.data.readers import open_source
+from keras_astro.data.readers.moffat import moffat_fwhm
+from keras_astro.errors import DataError
+from keras_astro.simulate.galaxy_images import draw_images
+
+SCALE = 0.23
+WCS = {
+    "CTYPE1": "RA---TAN",
+    "CTYPE2": "DEC--TAN",
+    "CRVAL1": 150.0,
+    "CRVAL2": 2.0,
+    "CRPIX1": 8.5,
+    "CRPIX2": 8.5,
+    "CD1_1": -SCALE / 3600,
+    "CD2_2": SCALE / 3600,
+}
+SAID = {"BUNIT": "electron", "SKYSIGMA": 250.0, "PSF_FWHM": 0.8}
+PIXELS = np.arange(256, dtype="float32").reshape(16, 16)
+
+
+def write(path, pixels=PIXELS, planes=None, **header):
+    """A cutout; a keyword of None is left out."""
+    cards = {k: v for k, v in (WCS | SAID | header).items() if v is not None}
+    found = fits.Header()
+    for key, value in cards.items():
+        found[key] = value
+    hdus = [fits.PrimaryHDU(pixels, found)]
+    hdus += [fits.ImageHDU(plane, name=name) for name, plane in (planes or {}).items()]
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+def read(path):
+    sample = open_source(path, GALAXIES).read()
+    return sample.inputs | sample.meta
+
+
+def test_a_cutout_says_all(tmp_path):
+    found = read(write(tmp_path / "a.fits"))
+    np.testing.assert_array_equal(found["image"][0, ..., 0], PIXELS)
+    assert found["id"].tolist() == ["a.fits"]
+    assert found["noise_sigma"].tolist() == [250.0]
+    assert found["psf_fwhm_arcsec"] == pytest.approx([0.8])
+    assert found["pixel_scale_arcsec"] == pytest.approx([SCALE], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("header", "factor"),
+    [
+        ({"BUNIT": "adu", "GAIN": 2.5}, 2.5),
+        ({"BUNIT": None, "GAIN": 2.5}, 2.5),
+        ({"BUNIT": "counts/s", "GAIN": 2.5, "EXPTIME": 4.0}, 10.0),
+        ({"BUNIT": "electron/s", "EXPTIME": 30.0}, 30.0),
+        ({"BUNIT": "e-", "GAIN": 2.5}, 1.0),
+    ],
+)
+def test_pixels_and_noise_become_electrons(tmp_path, header, factor):
+    found = read(write(tmp_path / "a.fits", **header))
+    np.testing.assert_allclose(found["image"][0, ..., 0], factor * PIXELS)
+    assert found["noise_sigma"] == pytest.approx([250 * factor])
+
+
+def test_noise_of_maps_and_of_the_sky_level(tmp_path):
+    variance = np.full((16, 16), 9.0, "float32")
+    variance[6:10, 6:10] = 1e6  # The galaxy's own photons.
+    for number, planes in enumerate(
+        ({"IVAR": 1 / variance}, {"VAR": variance}, {"ERR": np.sqrt(variance)})
+    ):
+        cards = {"BUNIT": "adu", "GAIN": 2.0, "SKYSIGMA": 5.0}
+        path = write(tmp_path / f"{number}.fits", planes=planes, **cards)
+        assert read(path)["noise_sigma"] == pytest.approx([6.0])
+    cards = {"SKYSIGMA": None, "SKYLEVEL": 1600.0, "RDNOISE": 30.0}
+    found = read(write(tmp_path / "sky.fits", **cards))
+    assert found["noise_sigma"] == pytest.approx([50.0])
+
+
+def test_gaps_are_nan(tmp_path):
+    pixels, mask = PIXELS.copy(), np.zeros((16, 16), "int16")
+    weight = np.ones((16, 16), "float32")
+    pixels[0, 0], mask[0, 1], weight[0, 2] = np.nan, 4, 0.0
+    path = write(tmp_path / "a.fits", pixels, {"MASK": mask, "IVAR": weight})
+    gap = np.isnan(read(path)["image"][0, ..., 0])
+    assert np.argwhere(gap).tolist() == [[0, 0], [0, 1], [0, 2]]
+
+
+def test_width_and_shape_of_a_psf_image(tmp_path):
+    point = np.array([[1.0, 0.5, 1e-3, 0.0, 0.0]])
+    star = draw_images(point, np.array([0.8]), pixels=32)[0]
+    found = read(write(tmp_path / "a.fits", planes={"PSF": star}, PSF_FWHM=2.0))
+    assert found["psf_fwhm_arcsec"] == pytest.approx([0.8], rel=0.02)
+    assert found["psf_misfit"][0] < 0.02
+    y, x = np.mgrid[-12:13, -12:13]
+    _, centre, rest = moffat_fwhm(np.exp(-((x - 1) ** 2 + y**2) / 8))
+    assert centre == pytest.approx((12.0, 13.0), abs=0.01)
+    assert rest > 0.05
+    for wrong in (np.zeros((9, 9)), np.ones((3, 9)), np.full((9, 9), np.nan)):
+        with pytest.raises(DataError, match="expected a"):
+            moffat_fwhm(wrong)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ({"BUNIT": None}, "expected BUNIT = electron, or adu with GAIN"),
+        ({"BUNIT": "nanomaggy"}, "found BUNIT = 'nanomaggy'"),
+        ({"BUNIT": "electron/s"}, "expected EXPTIME"),
+        ({"SKYSIGMA": None}, "expected the noise"),
+        ({"PSF_FWHM": None}, "expected the PSF"),
+        ({"CTYPE1": "", "CTYPE2": ""}, "expected a WCS or PIXSCALE"),
+        ({"CD2_2": 2 * SCALE / 3600}, "expected square pixels"),
+    ],
+)
+def test_what_is_not_said_is_one_clear_error(tmp_path, refused, header, words):
+    with refused(DataError, "a.fits", words):
+        open_source(write(tmp_path / "a.fits", **header), GALAXIES)
+
+
+def test_files_at_fault_keep_their_rows(tmp_path, refused):
+    write(tmp_path / "a.fits")
+    write(tmp_path / "b.fits", PIXELS[:14, :14])
+    (tmp_path / "c.fits").write_bytes(b"nothing of that kind")
+    write(tmp_path / "d.fits", np.pad(PIXELS, 2))
+    write(tmp_path / "e.fits", PSF_FWHM=None)
+    write(tmp_path / "f.fits", np.stack([PIXELS, PIXELS]))
+    source = open_source(tmp_path, GALAXIES, on_bad="quarantine")
+    sample = source.read()
+    assert sample.meta["id"].tolist() == [f"{name}.fits" for name in "abcdef"]
+    faults = sample.meta["fault"].tolist()
+    assert [bool(fault) for fault in faults] == [False, True, True, False, True, True]
+    assert "expected 16 x 16 pixels, found 14 x 14" in faults[1]
+    assert "expected one image (y, x)" in faults[5]
+    blank = np.isnan(sample.inputs["image"]).all(axis=(1, 2, 3))
+    assert blank.tolist() == [False, True, True, False, True, True]
+    # A larger cutout is cut around its middle.
+    np.testing.assert_array_equal(sample.inputs["image"][3, ..., 0], PIXELS)
+    with refused(DataError, "b.fits", "expected 16 x 16"):
+        open_source(tmp_path, GALAXIES)
