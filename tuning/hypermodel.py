@@ -23,6 +23,7 @@ from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.files import write_text
 from keras_astro.training.fit import fit_stage
 from keras_astro.tuning.deploy import Convert, costs, deployed
+from keras_astro.tuning.limits import LimitExceeded, Limits
 from keras_astro.tuning.oracles import Durable
 from keras_astro.tuning.prepared import PreparedCache
 from keras_astro.tuning.records import (
@@ -86,10 +87,18 @@ class TaskTuner(base_tuner.BaseTuner):
         epochs = int(values.get("tuner/epochs", self.config.tune.epochs))
         parent = values.get("tuner/trial_id")
         seed = self.trial_seed(parent or trial.trial_id)
-        note = {"epochs": epochs, "seed": seed, "parent": parent, "seconds": 0.0}
-        self.oracle.notes[trial.trial_id] = note
+        self.note(trial.trial_id, {"epochs": epochs, "seed": seed, "parent": parent})
         overrides = self.space.sample(trial.hyperparameters)
         config = self.trial_config({**overrides, "train.epochs": epochs})
+        tune = config.tune
+        try:
+            with Limits(seconds=tune.trial_seconds, memory_mb=tune.trial_memory_mb):
+                return self.measure(trial, config, seed=seed)
+        except LimitExceeded as error:
+            raise FailedTrialError(str(error)) from None
+
+    def measure(self, trial, config: RunConfig, *, seed: int) -> dict[str, float]:
+        """Fits a trial and returns all that is finite of what it is judged by."""
         prepared = self.prepared.get(config)
         keras.utils.set_random_seed(seed)
         models = self.fit(trial, config, prepared, seed=seed)
@@ -144,27 +153,40 @@ class TaskTuner(base_tuner.BaseTuner):
             shutil.copytree(parent / "checkpoints", folder)
         return folder
 
+    def note(self, trial_id: str, facts: dict[str, Any]) -> None:
+        """Keeps what KerasTuner's trial has no place for."""
+        self.oracle.notes.setdefault(trial_id, {}).update(facts)
+
     def on_trial_begin(self, trial):
         self.began = time.monotonic()
+        self.started(trial)
+
+    def started(self, trial) -> None:
+        """Tells that a trial begins."""
         self._tell("started", trial)
 
     def on_trial_end(self, trial):
-        note = self.oracle.notes.setdefault(trial.trial_id, {})
-        note["seconds"] = round(time.monotonic() - self.began, 2)
+        facts = {"seconds": round(time.monotonic() - self.began, 2)}
         if trial.message:
-            note["reason"] = reason(trial.message)
+            facts["reason"] = reason(trial.message)
             log = Path(self.get_trial_dir(trial.trial_id)) / "error.txt"
             write_text(log, trial.message)
+        self.note(trial.trial_id, facts)
         super().on_trial_end(trial)
         keras.backend.clear_session()
         gc.collect()
-        ended = self.oracle.get_trial(trial.trial_id)
-        self._tell(STATUS[ended.status], ended)
+        self.ended(trial.trial_id)
+
+    def ended(self, trial_id: str) -> None:
+        """Tells that a trial has ended, and ends a search in which all fail."""
+        trial = self.oracle.get_trial(trial_id)
+        self._tell(STATUS[trial.status], trial)
         self._check_failures()
 
     def _check_failures(self) -> None:
         records = self.records()
-        last = records[-FAILURES_IN_A_ROW:]
+        ended = [record for record in records if record.status != "running"]
+        last = ended[-FAILURES_IN_A_ROW:]
         failed = [record for record in last if record.status == "failed"]
         if len(failed) == FAILURES_IN_A_ROW or len(failed) == self.oracle.max_trials:
             raise ConfigError(

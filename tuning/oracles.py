@@ -16,13 +16,21 @@ import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine import trial as trials_module
 
-from keras_astro.errors import UsageError
+from keras_astro.config import RunConfig
 from keras_astro.training.files import write_json
 from keras_astro.tuning.objectives import COLUMNS, draw_weights, scalarise
 from keras_astro.tuning.plan import FACTOR, hyperband_sizes
 from keras_astro.tuning.spaces import SearchSpace
 
-RUNNING, COMPLETED = "RUNNING", "COMPLETED"
+RUNNING, COMPLETED, FAILED = "RUNNING", "COMPLETED", "FAILED"
+IDLE, STOPPED = "IDLE", "STOPPED"
+
+# A trial at which that many workers died is at fault itself.
+MOST_DEATHS = 2
+
+
+class _Waiting(Exception):
+    """There is nothing to hand out before another trial ends."""
 
 
 class Durable:
@@ -62,6 +70,46 @@ class Durable:
                 trial.metrics = type(trial.metrics)()
                 self._retry_queue.append(trial.trial_id)
         self.ongoing_trials = {}
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all trials were handed out and none is to be run again."""
+        return len(self.trials) >= self.max_trials and not self._retry_queue
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id: str) -> trials_module.Trial:
+        trial = super().create_trial(tuner_id)
+        # A worker stays while others are at work, because one of them may die.
+        if trial.status == STOPPED and self.ongoing_trials:
+            trial.status = IDLE
+        return trial
+
+    @keras_tuner.synchronized
+    def release(self, tuner_id: str, reason: str) -> str | None:
+        """Takes the trial of a worker that died, to be run again or, twice, no more.
+
+        Args:
+            tuner_id: The worker.
+            reason: How it died.
+
+        Returns:
+            The trial if it has failed by that.
+        """
+        trial = self.ongoing_trials.get(tuner_id)
+        if trial is None or trial.status != RUNNING:
+            return None
+        note = self.notes.setdefault(trial.trial_id, {})
+        note["deaths"] = note.get("deaths", 0) + 1
+        if note["deaths"] >= MOST_DEATHS:
+            note["reason"] = f"{reason}, {note['deaths']} times"
+            trial.status = FAILED
+            self.end_trial(trial)
+            return trial.trial_id
+        del self.ongoing_trials[tuner_id]
+        trial.metrics = type(trial.metrics)()
+        self._retry_queue.append(trial.trial_id)
+        self.save()
+        return None
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         if len(self.objectives) > 1:
@@ -109,10 +157,17 @@ class BayesianOracle(Durable, oracles.BayesianOptimizationOracle):
 class GridOracle(Durable, oracles.GridSearchOracle):
     """All combinations, the last dimensions varied first."""
 
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        found = super().populate_space(trial_id)
+        # The space does not grow, so that the next worker need not wait for this one.
+        if found["status"] == RUNNING:
+            self._populate_next.append(trial_id)
+        return found
+
     def reload(self) -> None:
         super().reload()
-        # KerasTuner does not save where it stands. One worker in a space that does
-        # not grow tries combinations in their order, which is that of starting.
+        # KerasTuner does not save where it stands. In a space that does not grow
+        # combinations are tried in their order, which is that of starting.
         for trial_id in self.start_order:
             self._ordered_ids.insert(trial_id)
         self._populate_next = list(self.start_order)
@@ -132,6 +187,19 @@ class HyperbandOracle(Durable, oracles.HyperbandOracle):
         super().__init__(max_epochs=max_epochs, factor=FACTOR, **options)
         self.max_trials = trials
 
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        try:
+            return super().populate_space(trial_id)
+        except _Waiting:
+            return {"status": IDLE}
+
+    def _increment_bracket_num(self) -> None:
+        # While trials are under way the next round of their bracket may be due; one of
+        # the next bracket would take its place among the number of trials.
+        if self.ongoing_trials:
+            raise _Waiting
+        super()._increment_bracket_num()
+
     def _get_size(self, bracket_num: int, round_num: int) -> int:
         return self.sizes[bracket_num][round_num]
 
@@ -139,28 +207,15 @@ class HyperbandOracle(Durable, oracles.HyperbandOracle):
         return len(self.sizes)
 
 
-def make_oracle(
-    name: str,
-    space: SearchSpace,
-    *,
-    trials: int,
-    epochs: int,
-    seed: int,
-    objectives: tuple[str, ...] = ("quality",),
-) -> Durable:
-    """The oracle of a name over a space.
+def make_oracle(space: SearchSpace, config: RunConfig) -> Durable:
+    """The oracle that a run's settings ask for.
 
     Args:
-        name: `hyperband`, `bayesian`, `random` or `grid`.
         space: What is searched, fitted to the run's settings.
-        trials: How many trials there are in all.
-        epochs: Epochs of a trial; under hyperband of those that get furthest.
-        seed: Equal seeds and results give equal searches.
-        objectives: Names of what is minimised.
-
-    Raises:
-        UsageError: If there is no such oracle.
+        config: Its `tune` section names the oracle and its budget. Equal seeds and
+            results give equal searches.
     """
+    name, trials = config.tune.oracle, config.tune.trials
     hp = keras_tuner.HyperParameters()
     space.sample(hp)
     options = {
@@ -169,25 +224,23 @@ def make_oracle(
         "tune_new_entries": False,
         "allow_new_entries": False,
         # KerasTuner takes 0 for no seed.
-        "seed": seed + 1,
+        "seed": config.seed + 1,
         # Failures in a row are counted by the tuner, after the state is saved.
         "max_consecutive_failed_trials": trials + 1,
     }
     if name == "hyperband":
-        oracle = HyperbandOracle(trials=trials, max_epochs=epochs, **options)
+        oracle = HyperbandOracle(
+            trials=trials, max_epochs=config.tune.epochs, **options
+        )
     elif name == "bayesian":
         # KerasTuner's three random points a dimension would use up most searches.
         first = max(3, min(2 * len(space.dimensions), trials // 3))
         oracle = BayesianOracle(max_trials=trials, num_initial_points=first, **options)
     elif name == "random":
         oracle = RandomOracle(max_trials=trials, **options)
-    elif name == "grid":
-        oracle = GridOracle(max_trials=trials, **options)
     else:
-        raise UsageError(
-            f"{name} is not an oracle (hyperband, bayesian, random or grid)"
-        )
+        oracle = GridOracle(max_trials=trials, **options)
     oracle.notes = {}
-    oracle.objectives = objectives
+    oracle.objectives = config.tune.objectives
     oracle.verbose = 0
     return oracle

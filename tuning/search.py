@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from keras_astro.config import RunConfig
 from keras_astro.data.sample import Source
 from keras_astro.errors import ArtefactError, UsageError
 from keras_astro.tasks.base import Task
-from keras_astro.tasks.catalog import load_config
-from keras_astro.training.files import write_json, write_text
-from keras_astro.training.run import Run
 from keras_astro.training.strategy import choose_strategy
 from keras_astro.training.train import load_or_make_split, make_parts
 from keras_astro.tuning.blind import blind
@@ -22,6 +19,7 @@ from keras_astro.tuning.deploy import Convert
 from keras_astro.tuning.hypermodel import TaskTuner, with_values
 from keras_astro.tuning.objectives import choose, front
 from keras_astro.tuning.oracles import make_oracle
+from keras_astro.tuning.places import FOLDER, open_search
 from keras_astro.tuning.records import (
     SearchEvent,
     SearchProgress,
@@ -31,8 +29,7 @@ from keras_astro.tuning.records import (
 )
 from keras_astro.tuning.results import write_leaderboard, write_results
 from keras_astro.tuning.spaces import SearchSpace, space
-
-FOLDER = "tuner"
+from keras_astro.tuning.team import Team
 
 
 def search(
@@ -48,6 +45,8 @@ def search(
     progress: SearchProgress | None = None,
     over: SearchSpace | None = None,
     convert: Convert | None = None,
+    team: Team | None = None,
+    story: Callable[[str], None] = lambda text: None,
 ) -> SearchResult:
     """Searches a task's settings and writes what it finds into a run folder.
 
@@ -68,6 +67,8 @@ def search(
         progress: Told at each epoch and trial.
         over: What is searched; the task's space when None.
         convert: Makes a model's file, for the objectives `latency` and `size`.
+        team: Runs the trials in other processes; here, one after the other, when None.
+        story: Told of the team, a sentence at a time.
 
     Raises:
         UsageError: If the folder exists and is neither resumed nor replaced, or if
@@ -98,93 +99,21 @@ def search(
             parts,
             config,
             searched,
-            make_oracle(
-                config.tune.oracle,
-                searched,
-                trials=config.tune.trials,
-                epochs=config.tune.epochs,
-                seed=config.seed,
-                objectives=objectives,
-            ),
+            make_oracle(searched, config),
             run.path / FOLDER,
             progress=tell,
             convert=convert,
         )
-    with choose_strategy(config.train.strategy).scope():
-        tuner.search(verbose=0)
+    if team is not None:
+        team.run(tuner, story=story)
+    else:
+        with choose_strategy(config.train.strategy).scope():
+            tuner.search(verbose=0)
     result = _result(run.path, config, searched, tuner.records())
     write_results(result)
     for checkpoints in (run.path / FOLDER).glob("trial_*/checkpoints"):
         shutil.rmtree(checkpoints)
     return result
-
-
-def open_search(
-    run_folder: Path,
-    config: RunConfig,
-    searched: SearchSpace,
-    *,
-    resume: bool,
-    overwrite: bool,
-) -> Run:
-    """Makes the folder of a search, or opens the one to be continued.
-
-    The settings a search started from are kept beside it, because the run's own
-    become those of the best trial in the end.
-    """
-    run = Run(Path(run_folder))
-    record = run.path / FOLDER / "search.json"
-    if resume and record.is_file():
-        begun = json.loads(record.read_text())
-        _check_config(run.path, config)
-        searched.check_same(begun["space"], where=str(run.path))
-        return run
-    run = Run.create(run.path, config, resume=resume, overwrite=overwrite)
-    record.parent.mkdir(exist_ok=True)
-    write_text(record.with_name("config.yaml"), config.to_yaml())
-    write_json(record, {"space": searched.describe(), "digest": searched.digest()})
-    return run
-
-
-def search_config(run_folder: Path) -> RunConfig:
-    """The settings that the search in a run folder started from.
-
-    Raises:
-        ArtefactError: If there is no search in the folder.
-    """
-    path = Path(run_folder) / FOLDER / "config.yaml"
-    if not path.is_file():
-        raise ArtefactError(
-            f"{run_folder}: holds no search to continue",
-            hint="Start one with: kastro tune TASK -o RUN",
-        )
-    return load_config(str(path))
-
-
-def _check_config(run_folder: Path, config: RunConfig) -> None:
-    begun = search_config(run_folder)
-    if begun.digest() == config.digest():
-        return
-    then, now = (_flat(c.model_dump(mode="json")) for c in (begun, config))
-    changes = [
-        f"{key} (then {then.get(key)}, now {now.get(key)})"
-        for key in {**then, **now}
-        if then.get(key) != now.get(key)
-    ]
-    raise ArtefactError(
-        f"{run_folder}: was started with other settings: {'; '.join(changes)}",
-        hint="Resume with the same settings, or choose another folder with -o.",
-    )
-
-
-def _flat(values: dict, prefix: str = "") -> dict[str, object]:
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def _with_budget(

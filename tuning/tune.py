@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from keras_astro.config import RunConfig
@@ -15,6 +16,7 @@ from keras_astro.tuning.deploy import Convert
 from keras_astro.tuning.records import SearchProgress, SearchResult
 from keras_astro.tuning.search import search
 from keras_astro.tuning.spaces import SearchSpace
+from keras_astro.tuning.team import Team
 
 
 def tune(
@@ -31,6 +33,8 @@ def tune(
     train_progress: Progress | None = None,
     over: SearchSpace | None = None,
     convert: Convert | None = None,
+    team: Team | None = None,
+    story: Callable[[str], None] = lambda text: None,
 ) -> SearchResult:
     """Searches, and leaves the folder as a finished run of the best settings.
 
@@ -51,6 +55,8 @@ def tune(
         train_progress: Told of the final training.
         over: As for `search`.
         convert: As for `search`.
+        team: As for `search`.
+        story: As for `search`.
 
     Raises:
         KastroError: As `search` and `train` do.
@@ -67,6 +73,8 @@ def tune(
         progress=progress,
         over=over,
         convert=convert,
+        team=team,
+        story=story,
     )
     # From here on the folder is a run of the best settings; those that the search
     # started from stay in its own folder.

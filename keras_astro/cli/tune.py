@@ -25,6 +25,7 @@ from keras_astro.cli.output import (
     story,
     table,
 )
+from keras_astro.errors import UsageError
 
 SHOWN = 5
 
@@ -46,6 +47,24 @@ SHOWN = 5
     metavar="NAMES",
     help="quality, or quality,latency,size: what is traded off, with commas.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=None,
+    help="Run trials in that many processes of this machine.",
+)
+@click.option(
+    "--chief",
+    default=None,
+    metavar="HOST:PORT",
+    help="Where the chief listens, for workers on other machines.",
+)
+@click.option(
+    "--worker-id",
+    default=None,
+    metavar="NAME",
+    help="Be a worker of the search in RUN, whose chief listens at --chief.",
+)
 @run_option
 @seed_option
 @set_option
@@ -58,6 +77,9 @@ def tune(
     trials,
     oracle,
     objectives,
+    workers,
+    chief,
+    worker_id,
     folder,
     seed,
     overrides,
@@ -75,12 +97,13 @@ def tune(
 
     Example: kastro tune lensing --trials 12 --objective quality,latency
     """
+    if worker_id is not None:
+        return _work(folder, chief, worker_id)
     names = objectives and [name.strip() for name in objectives.split(",")]
     config = resolve(
         task_or_config, overrides, paths, seed=seed, tune__objectives=names
     )
     load_tensorflow()
-    from keras_astro.exports.tflite import convert
     from keras_astro.tasks.catalog import get_task
     from keras_astro.tasks.default_data import open_rows
     from keras_astro.training.run import Run
@@ -104,7 +127,9 @@ def tune(
             overwrite=overwrite,
             progress=SearchLines(),
             train_progress=epochs,
-            convert=functools.partial(convert, quantize=config.tune.quantize, rows={}),
+            convert=_converter(config),
+            team=_team(config.task, target, workers, chief),
+            story=story,
         )
     finally:
         epochs.close()
@@ -115,6 +140,42 @@ def tune(
         f"{_leaders(result)}\n\nsearch: {target / 'tuning.html'}\n{text}",
         as_json=as_json,
     )
+
+
+def _converter(config):
+    from keras_astro.exports.tflite import convert
+
+    return functools.partial(convert, quantize=config.tune.quantize, rows={})
+
+
+def _team(task_name, target, workers, chief):
+    """The team asked for; none for trials in this process."""
+    if workers is None and chief is None:
+        return None
+    from keras_astro.tuning.team import Team, kastro_worker
+
+    listening = {"address": chief} if chief else {}
+    command = kastro_worker(task_name, target)
+    return Team(workers=workers or 0, command=command, **listening)
+
+
+def _work(folder, chief, worker_id) -> None:
+    if folder is None or chief is None:
+        raise UsageError(
+            "a worker needs the run folder of its search and the address of its chief",
+            hint="kastro tune TASK -o RUN --chief HOST:PORT --worker-id NAME",
+        )
+    load_tensorflow()
+    from keras_astro.tasks.catalog import get_task
+    from keras_astro.tasks.default_data import open_rows
+    from keras_astro.tuning.places import search_config
+    from keras_astro.tuning.worker import work
+
+    config = search_config(folder)
+    task = get_task(config.task)
+    source = open_rows(task, config, story=story)
+    convert = _converter(config)
+    work(task, source, folder, chief=chief, worker_id=worker_id, convert=convert)
 
 
 def _leaders(result) -> str:

@@ -7,7 +7,7 @@ from fake_case import SPACE, FakeTask, make_config
 from fake_search import Killed, killer, outcome, run_search, whole_search
 
 from keras_astro.errors import ArtefactError, UsageError
-from keras_astro.tuning.search import search_config
+from keras_astro.tuning.places import search_config
 
 MOMENTS = [("started", 1), ("started", 4), ("completed", 1), ("completed", 3)]
 
