@@ -15,11 +15,16 @@ from keras_astro.exports.export import export_run
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import simulate
-from keras_astro.tasks.alerts_networks import trained_parts
+from keras_astro.tasks.alerts_networks import (
+    build_autoencoder_parts,
+    start_at_components,
+    trained_parts,
+)
 from keras_astro.tasks.alerts_rows import (
     class_numbers,
     code_statistics,
     feature_statistics,
+    orient,
 )
 from keras_astro.tasks.alerts_stages import class_weights
 from keras_astro.tasks.catalog import get_task, load_config
@@ -181,6 +186,29 @@ def test_a_frozen_embedding_is_not_moved_by_the_head(simulated):
     codes = encoder.predict(prepared.train.labelled.frames, verbose=0)
     mean, sd = code_statistics(encoder, prepared.train.frames)
     np.testing.assert_allclose(second[0].inputs[:78], (codes - mean) / sd, atol=1e-4)
+
+
+def test_a_frozen_autoencoder_starts_at_principal_components():
+    words = "model.mode=frozen", "model.latent_dim=3", "model.filters=[4]"
+    config = load_config("alerts", words)
+    # Three patterns that no turn of a frame changes, and little noise.
+    away = np.add.outer(*[np.abs(np.arange(6) - 2.5)] * 2)[..., None]
+    patterns = np.stack([away * [1, 0], away * [0, 1], np.ones((6, 6, 2))])
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(48, 3)) * [3, 1, 2]
+    frames = np.tensordot(weights, patterns, 1) + 0.01 * rng.normal(size=(48, 6, 6, 2))
+    pair = build_autoencoder_parts(config, frames.shape[1:])
+    start_at_components(*pair, frames, seed=0)
+    encoder, decoder = pair
+    turned = np.concatenate([orient(frames[n::8], n) for n in range(8)])
+    flat = turned.reshape(48, -1)
+    about = flat - flat.mean(axis=0)
+    basis = np.linalg.svd(about, full_matrices=False)[2][:3]
+    z = encoder.predict(turned, verbose=0)
+    np.testing.assert_allclose(z.std(axis=0, ddof=1), 1.0, rtol=1e-3)
+    wanted = about @ basis.T @ basis + flat.mean(axis=0)
+    drawn = decoder.predict(z, verbose=0).reshape(48, -1)
+    np.testing.assert_allclose(drawn, wanted, atol=2e-3)
 
 
 def test_rows_without_a_class_do_not_train_the_head(simulated):
