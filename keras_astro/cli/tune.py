@@ -103,7 +103,7 @@ def tune(
 def _leaders(result) -> str:
     keys = [dimension.key for dimension in result.space.dimensions]
     rows = [
-        (record.number, f"{record.objective:.4f}", *[record.values[k] for k in keys])
+        (record.number, f"{record.objective:.4g}", *[record.values[k] for k in keys])
         for record in result.ranking[:SHOWN]
     ]
     return table(rows, ("trial", "objective", *[key.split(".")[-1] for key in keys]))
