@@ -112,9 +112,9 @@ class SearchLines:
             return
         start = "\r\x1b[K" if sys.stderr.isatty() else ""
         if event.kind == "completed":
-            best = f"  best {event.best.objective:.4f}" if event.best else ""
+            best = f"  best {event.best.objective:.4g}" if event.best else ""
             story(
-                f"{start}{place}: objective {record.objective:.4f}{best}  "
+                f"{start}{place}: objective {record.objective:.4g}{best}  "
                 f"({record.epochs} epochs, {record.seconds:.0f} s)"
             )
         elif event.kind == "failed":

@@ -184,7 +184,7 @@ def _leaders(result) -> str:
     rows = [
         (
             record.number,
-            f"{record.objective:.4f}",
+            f"{record.objective:.4g}",
             *[f"{record.metrics[name]:.4g}" for name in costs],
             *[record.values[key] for key in keys],
         )
