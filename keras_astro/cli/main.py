@@ -161,7 +161,7 @@ def _as_json(error: str, hint: str | None, exit_code: int) -> None:
 def _interrupted() -> None:
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
     print("\nkastro: interrupted; what was finished is kept.", file=sys.stderr)
-    if words and words[0] in ("train", "tune"):
+    if words and words[0] in ("train", "tune", "simulate"):
         resume = shlex.join([*words, *([] if "--resume" in words else ["--resume"])])
         print(f"  Continue with: kastro {resume}", file=sys.stderr)
     sys.exit(INTERRUPTED)
