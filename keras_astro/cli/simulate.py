@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from keras_astro.cli.options import json_option, overwrite_option, resolve, set_option
+from keras_astro.cli.options import (
+    json_option,
+    overwrite_option,
+    resolve,
+    resume_option,
+    set_option,
+)
 from keras_astro.cli.output import RowProgress, answer, load_tensorflow
 
 
@@ -27,24 +33,34 @@ from keras_astro.cli.output import RowProgress, answer, load_tensorflow
     help="Processes; the rows do not depend on it.",
 )
 @set_option
+@resume_option
 @overwrite_option
 @json_option
-def simulate(task, rows, output, seed, jobs, overrides, overwrite, as_json):
+def simulate(task, rows, output, seed, jobs, overrides, resume, overwrite, as_json):
     """Simulate ROWS of TASK with known truth into a store.
+
+    Blocks are kept beside it until it is complete: after an interruption or a kill,
+    the same command with --resume goes on, and the store is the same.
 
     Example: kastro simulate lensing -n 1000 -o lenses.h5 --seed 1
     """
-    from keras_astro.data.store import write_store
+    from keras_astro.data.parts import Parts
+    from keras_astro.data.store import refuse_existing, write_store
     from keras_astro.tasks.catalog import get_task
 
+    refuse_existing(output, overwrite=overwrite)
     config = resolve(task, overrides)
     load_tensorflow()
     simulator = get_task(config.task)
+    settings = config.model_dump(mode="json").get("simulation", {})
+    facts = {"task": config.task, "rows": rows, "seed": seed, "settings": settings}
+    parts = Parts(output, facts, simulator.schema, resume=resume)
     progress = RowProgress("simulating")
 
     def blocks():
         done = 0
-        for block in simulator.simulate(config, rows, seed=seed, jobs=jobs):
+        options = {"seed": seed, "jobs": jobs, "skip": parts.done}
+        for block in parts.kept(simulator.simulate(config, rows, **options)):
             yield block
             done += len(block)
             progress(done, rows)
@@ -53,10 +69,12 @@ def simulate(task, rows, output, seed, jobs, overrides, overwrite, as_json):
         output,
         blocks(),
         generator=f"simulate.{config.task}",
-        config=config.model_dump(mode="json").get("simulation", {}),
+        config=settings,
         seed=seed,
         overwrite=overwrite,
+        partial=parts.folder / "store.partial",
     )
+    parts.remove()
     answer(
         {"path": str(output), "rows": written, "seed": seed},
         f"{output}: {written} rows",

@@ -39,6 +39,7 @@ def write_store(
     config: Mapping[str, Any],
     seed: int,
     overwrite: bool = False,
+    partial: Path | None = None,
 ) -> int:
     """Writes samples to a store, block by block, and puts it in place at the end.
 
@@ -49,6 +50,7 @@ def write_store(
         config: Its settings.
         seed: Its seed.
         overwrite: Whether an existing file may be replaced.
+        partial: Where it is written first; beside the store when None.
 
     Returns:
         Number of rows.
@@ -58,11 +60,8 @@ def write_store(
         DataError: If there are no rows, blocks differ or the disk refuses.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise UsageError(
-            f"{path} exists already", hint="Replace it with --overwrite, or use -o."
-        )
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    refuse_existing(path, overwrite=overwrite)
+    partial = partial or path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with h5py.File(partial, "w") as file:
@@ -75,7 +74,7 @@ def write_store(
                     "generator": generator,
                     "config": json.dumps(config),
                     "seed": seed,
-                    "created": datetime.datetime.now(datetime.UTC).isoformat(),
+                    "created": _created(),
                 }
             )
         os.replace(partial, path)
@@ -88,6 +87,18 @@ def write_store(
         with contextlib.suppress(OSError):
             partial.unlink()
     return rows
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Refuses a file that is there and may not be replaced.
+
+    Raises:
+        UsageError: If it is so.
+    """
+    if path.exists() and not overwrite:
+        raise UsageError(
+            f"{path} exists already", hint="Replace it with --overwrite, or use -o."
+        )
 
 
 def _write_blocks(file: h5py.File, blocks: Iterable[Sample], path: Path) -> int:
@@ -133,6 +144,16 @@ def _check_layout(file: h5py.File, block: Sample, path: Path) -> None:
             f"shape {found.get(differing)} after {expected.get(differing)}",
             hint="Convert data of different fields or sizes to separate stores.",
         )
+
+
+def _created() -> str:
+    """The time; that of SOURCE_DATE_EPOCH where bytes are to be reproducible."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if epoch.isdigit():
+        found = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+    else:
+        found = datetime.datetime.now(datetime.UTC)
+    return found.isoformat()
 
 
 def _reason(error: OSError) -> str:

@@ -44,7 +44,7 @@ def simulate(config: AlertSimulation, n: int, *, seed: int, jobs: int = 1) -> Sa
 
 
 def iter_simulate(
-    config: AlertSimulation, n: int, *, seed: int, jobs: int = 1
+    config: AlertSimulation, n: int, *, seed: int, jobs: int = 1, skip: int = 0
 ) -> Iterator[Sample]:
     """Simulates alerts block by block.
 
@@ -53,6 +53,7 @@ def iter_simulate(
         n: Number of alerts.
         seed: Same seed, same rows, whatever `jobs`.
         jobs: Processes.
+        skip: Leading blocks that are done already.
 
     Yields:
         Samples of at most 64 alerts with stamps `(row, 63, 63, 3)`, metadata and class.
@@ -69,7 +70,7 @@ def iter_simulate(
         (child, start, labels[start : start + BLOCK])
         for child, start in zip(seeds, range(0, n, BLOCK), strict=True)
     ]
-    yield from in_order(partial(_block, config), tasks, jobs=jobs)
+    yield from in_order(partial(_block, config), tasks, jobs=jobs, skip=skip)
 
 
 def _block(config: AlertSimulation, task) -> Sample:

@@ -47,7 +47,7 @@ def simulate(config: CgmSimulation, n: int, *, seed: int, jobs: int = 1) -> Samp
 
 
 def iter_simulate(
-    config: CgmSimulation, n: int, *, seed: int, jobs: int = 1
+    config: CgmSimulation, n: int, *, seed: int, jobs: int = 1, skip: int = 0
 ) -> Iterator[Sample]:
     """Simulates spectra block by block.
 
@@ -56,6 +56,7 @@ def iter_simulate(
         n: Number of sightlines.
         seed: Same seed, same rows, whatever `jobs`.
         jobs: Processes.
+        skip: Leading blocks that are done already.
 
     Yields:
         Samples of at most 64 sightlines with flux `(row, pixel)` and all truth.
@@ -66,7 +67,7 @@ def iter_simulate(
         (child, start, min(BLOCK, n - start))
         for child, start in zip(seeds, starts, strict=True)
     ]
-    yield from in_order(partial(_block, config), tasks, jobs=jobs)
+    yield from in_order(partial(_block, config), tasks, jobs=jobs, skip=skip)
 
 
 def _block(config: CgmSimulation, task) -> Sample:

@@ -39,7 +39,13 @@ def simulate(
 
 
 def iter_simulate(
-    config: GalaxySimulation, n: int, *, seed: int, first: int = 0, jobs: int = 1
+    config: GalaxySimulation,
+    n: int,
+    *,
+    seed: int,
+    first: int = 0,
+    jobs: int = 1,
+    skip: int = 0,
 ) -> Iterator[Sample]:
     """Simulates galaxies block by block.
 
@@ -49,6 +55,7 @@ def iter_simulate(
         seed: Same seed, same rows, whatever `jobs` and `first`.
         first: Number of the first row.
         jobs: Processes.
+        skip: Leading blocks that are done already.
 
     Yields:
         Samples of at most 32 galaxies with images `(row, y, x, 1)`, the same without
@@ -64,7 +71,7 @@ def iter_simulate(
         range(start, min(start + BLOCK, first + n))
         for start in range(first, first + n, BLOCK)
     ]
-    yield from in_order(partial(_block, config, seed), numbers, jobs=jobs)
+    yield from in_order(partial(_block, config, seed), numbers, jobs=jobs, skip=skip)
 
 
 def _block(config: GalaxySimulation, seed: int, numbers: range) -> Sample:

@@ -63,6 +63,7 @@ def iter_simulate(
     seed: int,
     jobs: int = 1,
     anomaly_fraction: float = 0.5,
+    skip: int = 0,
 ) -> Iterator[Sample]:
     """Simulates lenses block by block.
 
@@ -72,6 +73,7 @@ def iter_simulate(
         seed: Same seed, same rows, whatever `jobs`.
         jobs: Processes.
         anomaly_fraction: Fraction of lenses with substructure, spread evenly.
+        skip: Leading blocks that are done already.
 
     Yields:
         Samples of at most 64 lenses with images `(row, y, x, 1)` and all truth.
@@ -83,7 +85,7 @@ def iter_simulate(
         (child, start, anomalous[start : start + BLOCK])
         for child, start in zip(seeds, range(0, n, BLOCK), strict=True)
     ]
-    yield from in_order(partial(_block, config), tasks, jobs=jobs)
+    yield from in_order(partial(_block, config), tasks, jobs=jobs, skip=skip)
 
 
 def _block(config: LensingSimulation, task) -> Sample:

@@ -45,7 +45,7 @@ def simulate(config: StellarSimulation, n: int, *, seed: int, jobs: int = 1) -> 
 
 
 def iter_simulate(
-    config: StellarSimulation, n: int, *, seed: int, jobs: int = 1
+    config: StellarSimulation, n: int, *, seed: int, jobs: int = 1, skip: int = 0
 ) -> Iterator[Sample]:
     """Simulates spectra block by block.
 
@@ -54,6 +54,7 @@ def iter_simulate(
         n: Number of spectra.
         seed: Same seed, same rows, whatever `jobs`.
         jobs: Processes.
+        skip: Leading blocks that are done already.
 
     Yields:
         Samples of at most 16 atmospheres with flux, ivar and mask `(row, pixel)`, all
@@ -66,7 +67,7 @@ def iter_simulate(
         (child, start, min(size, n - start))
         for child, start in zip(seeds, starts, strict=True)
     ]
-    yield from in_order(partial(_block, config), tasks, jobs=jobs)
+    yield from in_order(partial(_block, config), tasks, jobs=jobs, skip=skip)
 
 
 def _block(config: StellarSimulation, task) -> Sample:

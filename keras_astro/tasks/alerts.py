@@ -69,7 +69,7 @@ class AlertsTask(Task):
     classes = CLASSES
 
     def simulate(
-        self, config: AlertsConfig, n: int, *, seed: int, jobs: int = 1
+        self, config: AlertsConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0
     ) -> Iterator[Sample]:
         """Alerts of five classes in the configured shares."""
         unknown = set(config.simulation.shares) - set(CLASSES)
@@ -82,7 +82,7 @@ class AlertsTask(Task):
             shares=dict(config.simulation.shares),
             max_alerts=config.simulation.max_alerts,
         )
-        return iter_simulate(prior, n, seed=seed, jobs=jobs)
+        return iter_simulate(prior, n, seed=seed, jobs=jobs, skip=skip)
 
     def prepare(self, config: AlertsConfig, parts: Parts) -> Prepared:
         """Computes frames of the training and validation rows, and feature statistics.

@@ -126,9 +126,9 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def simulate(
-        self, config: RunConfig, n: int, *, seed: int, jobs: int = 1
+        self, config: RunConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0
     ) -> Iterator[Sample]:
-        """Rows with known truth, in blocks."""
+        """Rows with known truth, in blocks, without the first `skip` of them."""
 
     @abc.abstractmethod
     def prepare(self, config: RunConfig, parts: Parts) -> Any:

@@ -86,14 +86,14 @@ class CgmTask(Task):
     terms = TERMS
 
     def simulate(
-        self, config: CgmConfig, n: int, *, seed: int, jobs: int = 1
+        self, config: CgmConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0
     ) -> Iterator[Sample]:
         """Spectra of known gas, as the configuration says."""
         prior = CgmSimulation.preset(config.simulation.preset)
         prior = prior.replace(redshift=config.system.redshift)
         if config.simulation.noise is not None:
             prior = prior.replace(noise=config.simulation.noise)
-        return iter_simulate(prior, n, seed=seed, jobs=jobs)
+        return iter_simulate(prior, n, seed=seed, jobs=jobs, skip=skip)
 
     def prepare(self, config: CgmConfig, parts: Parts) -> Prepared:
         """Finds the pixels that vary in the training rows and keeps those alone."""

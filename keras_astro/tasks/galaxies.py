@@ -82,11 +82,11 @@ class GalaxiesTask(Task):
     terms = _terms()
 
     def simulate(
-        self, config: GalaxiesConfig, n: int, *, seed: int, jobs: int = 1
+        self, config: GalaxiesConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0
     ) -> Iterator[Sample]:
         """Galaxies by the configured recipe."""
         recipe = GalaxySimulation.preset(config.simulation.preset)
-        return iter_simulate(recipe, n, seed=seed, jobs=jobs)
+        return iter_simulate(recipe, n, seed=seed, jobs=jobs, skip=skip)
 
     def prepare(self, config: GalaxiesConfig, parts: Parts) -> Prepared:
         """Sets up the stream; stored rows are only read where it is switched off."""

@@ -107,7 +107,7 @@ class LensingTask(Task):
     classes = ("no substructure", "substructure")
 
     def simulate(
-        self, config: LensingConfig, n: int, *, seed: int, jobs: int = 1
+        self, config: LensingConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0
     ) -> Iterator[Sample]:
         """Lenses with and without substructure, as the configuration says."""
         return iter_simulate(
@@ -115,6 +115,7 @@ class LensingTask(Task):
             n,
             seed=seed,
             jobs=jobs,
+            skip=skip,
             anomaly_fraction=config.simulation.anomaly_fraction,
         )
 

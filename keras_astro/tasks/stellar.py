@@ -52,10 +52,12 @@ class StellarTask(Task):
     terms = TERMS
 
     def simulate(
-        self, config: StellarConfig, n: int, *, seed: int, jobs: int = 1
+        self, config: StellarConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0
     ) -> Iterator[Sample]:
         """Spectra of single stars, several rotations to an atmosphere."""
-        return iter_simulate(simulation(config.simulation), n, seed=seed, jobs=jobs)
+        return iter_simulate(
+            simulation(config.simulation), n, seed=seed, jobs=jobs, skip=skip
+        )
 
     def prepare(self, config: StellarConfig, parts: Parts) -> Prepared:
         """Fits principal components on the training rows and computes all features."""
