@@ -5,7 +5,8 @@
 The same trials are run by each number of workers, every worker on one thread. Printed
 are the wall-clock time of the whole search, start of the processes included, and of
 its trials alone, from the first one handed out to the last one ended. The load average
-is printed with them: on a shared machine the ratio is a lower bound.
+is printed with them: on a shared machine a second process also gets a second share of
+the cores, and the ratio is no clean figure.
 """
 
 from __future__ import annotations

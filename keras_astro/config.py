@@ -70,6 +70,8 @@ class TuneConfig(Section):
     quality_slack: float = Field(0.05, ge=0)
     # Numeric type of the files whose latency and size are measured.
     quantize: Literal["none", "float16", "dynamic"] = "float16"
+    # Whether trials far behind others at the same epoch are stopped.
+    prune: bool = False
     # A trial beyond a limit fails, and the search goes on.
     trial_seconds: float | None = Field(None, gt=0)
     trial_memory_mb: float | None = Field(None, gt=0)

@@ -51,7 +51,7 @@ class Chief:
         protos.get_service_grpc().add_OracleServicer_to_server(
             self.service, self.server
         )
-        calls = {"Note": self._note, "Beat": self._beat}
+        calls = {"Note": self._note, "Beat": self._beat, "Rung": self._rung}
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
                 call, json.loads, lambda answer: json.dumps(answer).encode()
@@ -104,6 +104,10 @@ class Chief:
     def _note(self, request, context):
         self.tuner.note(request["trial"], request["facts"])
         return {}
+
+    def _rung(self, request, context):
+        keep = self.tuner.rung(request["trial"], request["epoch"], request["value"])
+        return {"keep": keep}
 
     def _beat(self, request, context):
         self.beats[request["worker"]] = time.monotonic()

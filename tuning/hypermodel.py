@@ -26,6 +26,7 @@ from keras_astro.tuning.deploy import Convert, costs, deployed
 from keras_astro.tuning.limits import LimitExceeded, Limits
 from keras_astro.tuning.oracles import Durable
 from keras_astro.tuning.prepared import PreparedCache
+from keras_astro.tuning.pruning import Rungs
 from keras_astro.tuning.records import (
     SearchEvent,
     SearchProgress,
@@ -88,6 +89,9 @@ class TaskTuner(base_tuner.BaseTuner):
         parent = values.get("tuner/trial_id")
         seed = self.trial_seed(parent or trial.trial_id)
         self.note(trial.trial_id, {"epochs": epochs, "seed": seed, "parent": parent})
+        if self.config.tune.prune:
+            # What a run of this trial that was cut off left behind.
+            self.note(trial.trial_id, {"rungs": {}, "pruned": None})
         overrides = self.space.sample(trial.hyperparameters)
         config = self.trial_config({**overrides, "train.epochs": epochs})
         tune = config.tune
@@ -126,8 +130,16 @@ class TaskTuner(base_tuner.BaseTuner):
     ) -> dict[str, keras.Model]:
         """Fits all stages of a trial, from the weights of its parent if it has one."""
         folder = self._start_folder(trial)
-        models = {}
-        for stage in self.task.stages(config, prepared):
+        models: dict[str, keras.Model] = {}
+        stages = self.task.stages(config, prepared)
+
+        def ask(epoch: int) -> bool:
+            whole = models | {stages[-1].name: stages[-1].model}
+            found = self.task.objective(config, prepared, whole)
+            return self.rung(trial.trial_id, epoch, float(found["objective"]))
+
+        for stage in stages:
+            pruned = config.tune.prune and stage is stages[-1]
 
             def report(name, epoch, epochs, logs):
                 self._tell("epoch", trial, epoch=epoch, epochs=epochs)
@@ -137,6 +149,7 @@ class TaskTuner(base_tuner.BaseTuner):
                 config.train,
                 seed=seed,
                 checkpoints=folder and Checkpoints(folder, stage.name),
+                callbacks=[Rungs(stage.epochs, ask)] if pruned else [],
                 progress=report,
             )
             models[stage.name] = stage.model
@@ -156,6 +169,10 @@ class TaskTuner(base_tuner.BaseTuner):
     def note(self, trial_id: str, facts: dict[str, Any]) -> None:
         """Keeps what KerasTuner's trial has no place for."""
         self.oracle.notes.setdefault(trial_id, {}).update(facts)
+
+    def rung(self, trial_id: str, epoch: int, value: float) -> bool:
+        """Whether a trial goes on after an epoch at which trials are compared."""
+        return self.oracle.rung(trial_id, epoch, value)
 
     def on_trial_begin(self, trial):
         self.began = time.monotonic()
@@ -207,13 +224,15 @@ class TaskTuner(base_tuner.BaseTuner):
             name: float(history.get_best_value())
             for name, history in trial.metrics.metrics.items()
         }
+        status = STATUS.get(trial.status, "running")
+        pruned = note.get("pruned") if status == "completed" else None
         return TrialRecord(
             number=int(trial.trial_id) + 1,
-            status=STATUS.get(trial.status, "running"),
+            status="pruned" if pruned else status,
             values=self.space.sample(trial.hyperparameters),
             objective=metrics.pop("objective", None),
             metrics=metrics,
-            epochs=note.get("epochs", 0),
+            epochs=pruned or note.get("epochs", 0),
             parent=None if parent is None else int(parent) + 1,
             seed=note.get("seed", 0),
             seconds=note.get("seconds", 0.0),

@@ -7,6 +7,7 @@ and leaves some of it out. Here one file holds everything and is replaced in one
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from keras_astro.config import RunConfig
 from keras_astro.training.files import write_json
 from keras_astro.tuning.objectives import COLUMNS, draw_weights, scalarise
 from keras_astro.tuning.plan import FACTOR, hyperband_sizes
+from keras_astro.tuning.pruning import keeps
 from keras_astro.tuning.spaces import SearchSpace
 
 RUNNING, COMPLETED, FAILED = "RUNNING", "COMPLETED", "FAILED"
@@ -83,6 +85,19 @@ class Durable:
         if trial.status == STOPPED and self.ongoing_trials:
             trial.status = IDLE
         return trial
+
+    @keras_tuner.synchronized
+    def rung(self, trial_id: str, epoch: int, value: float) -> bool:
+        """Whether a trial with this objective after so many epochs goes on."""
+        note = self.notes.setdefault(trial_id, {})
+        if math.isfinite(value):
+            note.setdefault("rungs", {})[str(epoch)] = value
+        rungs = [other.get("rungs") or {} for other in self.notes.values()]
+        seen = [found[str(epoch)] for found in rungs if str(epoch) in found]
+        if keeps(value, seen):
+            return True
+        note["pruned"] = epoch
+        return False
 
     @keras_tuner.synchronized
     def release(self, tuner_id: str, reason: str) -> str | None:

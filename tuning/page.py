@@ -76,10 +76,12 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
     completed = result.ranking
     members = {record.number for record in result.front}
     failed = [r for r in result.records if r.status == "failed"]
+    pruned = sum(record.status == "pruned" for record in result.records)
     seconds = sum(record.seconds for record in result.records)
     summary = (
         f"{len(completed)} trials by {tune.oracle} search in {_duration(seconds)}"
-        f"{f', {len(failed)} failed' if failed else ''}. No trial saw an anomaly "
+        f"{f', {len(failed)} failed' if failed else ''}"
+        f"{f', {pruned} stopped early' if pruned else ''}. No trial saw an anomaly "
         "label: the objective is held-out reconstruction and the detection of "
         "simulated anomalies injected into held-out rows, and lower is better."
     )

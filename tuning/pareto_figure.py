@@ -74,8 +74,9 @@ def _draw(panel, result: SearchResult, name: str) -> list:
         panel.annotate(
             str(record.number),
             (value(record, name), record.objective),
-            xytext=(6, 7),
+            xytext=(-6, -13),
             textcoords="offset points",
+            ha="right",
             fontsize=8.5,
         )
     panel.set_xlabel(LABELS[name])

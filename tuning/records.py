@@ -10,7 +10,7 @@ from typing import Any, Literal
 from keras_astro.config import RunConfig
 from keras_astro.tuning.spaces import SearchSpace
 
-Status = Literal["completed", "failed", "running"]
+Status = Literal["completed", "pruned", "failed", "running"]
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,10 @@ class TrialRecord:
 
     Args:
         number: Counted from 1 in the order of starting.
-        status: `running` where a search was cut off; it is repeated on resume.
+        status: `pruned` where it was stopped far behind others; `running` where a
+            search was cut off, to be repeated on resume.
         values: Dotted key to value of the searched settings.
-        objective: What the search minimises; None unless completed.
+        objective: What the search minimises; None unless it came to an end.
         metrics: The objective's named parts.
         epochs: Passes over the rows by the end of the trial.
         parent: Number of the trial whose weights it continues, under hyperband.

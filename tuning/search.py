@@ -72,7 +72,7 @@ def search(
 
     Raises:
         UsageError: If the folder exists and is neither resumed nor replaced, or if
-            there are several objectives and no `convert`.
+            there are several objectives and no `convert`, or hyperband and pruning.
         ArtefactError: If a resumed search had other settings or another space.
         ConfigError: If three trials in a row fail.
         DataError: If the data is too small, or changed since the search began.
@@ -81,6 +81,11 @@ def search(
     objectives = config.tune.objectives
     if len(objectives) > 1 and convert is None:
         raise UsageError(f"{' and '.join(objectives[1:])} need a converter of models")
+    if config.tune.prune and config.tune.oracle == "hyperband":
+        raise UsageError(
+            "hyperband drops trials round by round already and takes no --prune",
+            hint="Choose --oracle bayesian, random or grid with it.",
+        )
     searched = (over or space(task.name)).around(config)
     run = open_search(run_folder, config, searched, resume=resume, overwrite=overwrite)
     split = load_or_make_split(source, run, config)

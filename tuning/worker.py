@@ -52,17 +52,20 @@ class WorkerTuner(TaskTuner):
         self.idle = False
         super().__init__(*arguments, **options)
 
-    def call(self, name: str, **request) -> None:
-        """Calls the chief's own service."""
+    def call(self, name: str, **request) -> dict:
+        """What the chief's own service answers."""
         method = self.channel.unary_unary(
             f"/{SERVICE}/{name}",
             request_serializer=lambda content: json.dumps(content).encode(),
             response_deserializer=json.loads,
         )
-        method(request, timeout=CALL_SECONDS)
+        return method(request, timeout=CALL_SECONDS)
 
     def note(self, trial_id: str, facts: dict) -> None:
         self.call("Note", trial=trial_id, facts=facts)
+
+    def rung(self, trial_id: str, epoch: int, value: float) -> bool:
+        return self.call("Rung", trial=trial_id, epoch=epoch, value=value)["keep"]
 
     def beat(self) -> None:
         """Tells the chief once a second that the worker lives; ends if it does not."""

@@ -116,6 +116,7 @@ class SearchLines:
             story(
                 f"{start}{place}: objective {record.objective:.4g}{best}  "
                 f"({record.epochs} epochs, {record.seconds:.0f} s)"
+                f"{', stopped early' if record.status == 'pruned' else ''}"
             )
         elif event.kind == "failed":
             story(f"{start}{place}: failed, {record.reason}")

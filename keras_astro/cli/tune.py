@@ -1,5 +1,6 @@
 """kastro tune."""
 
+import contextlib
 import functools
 
 import click
@@ -44,8 +45,12 @@ SHOWN = 5
     "--objective",
     "objectives",
     default=None,
+    callback=lambda context, option, value: value and value.split(","),
     metavar="NAMES",
     help="quality, or quality,latency,size: what is traded off, with commas.",
+)
+@click.option(
+    "--prune", is_flag=True, help="Stop trials that are far behind at the same epoch."
 )
 @click.option(
     "--workers",
@@ -77,6 +82,7 @@ def tune(
     trials,
     oracle,
     objectives,
+    prune,
     workers,
     chief,
     worker_id,
@@ -99,9 +105,13 @@ def tune(
     """
     if worker_id is not None:
         return _work(folder, chief, worker_id)
-    names = objectives and [name.strip() for name in objectives.split(",")]
     config = resolve(
-        task_or_config, overrides, paths, seed=seed, tune__objectives=names
+        task_or_config,
+        overrides,
+        paths,
+        seed=seed,
+        tune__objectives=objectives,
+        tune__prune=prune or None,
     )
     load_tensorflow()
     from keras_astro.tasks.catalog import get_task
@@ -114,8 +124,7 @@ def tune(
     Run.check_place(target, resume=resume, overwrite=overwrite)
     source = open_rows(task, config, story=story, progress=RowProgress("simulating"))
     story(f"tuning into {target}")
-    epochs = EpochProgress()
-    try:
+    with contextlib.closing(EpochProgress()) as epochs:
         result = search_and_train(
             task,
             source,
@@ -131,13 +140,14 @@ def tune(
             team=_team(config.task, target, workers, chief),
             story=story,
         )
-    finally:
-        epochs.close()
-    content, text = measured(Run.open(target))
+    _answer(result, *measured(Run.open(target)), as_json=as_json)
+
+
+def _answer(result, content, text, *, as_json) -> None:
     best = {**result.best.values, "objective": result.best.objective}
     answer(
         {**content, "best": best, "trials": len(result.records)},
-        f"{_leaders(result)}\n\nsearch: {target / 'tuning.html'}\n{text}",
+        f"{_leaders(result)}\n\nsearch: {result.folder / 'tuning.html'}\n{text}",
         as_json=as_json,
     )
 
