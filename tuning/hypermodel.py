@@ -22,6 +22,7 @@ from keras_astro.tasks.base import Parts, Task
 from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.files import write_text
 from keras_astro.training.fit import fit_stage
+from keras_astro.training.strategy import Team
 from keras_astro.tuning.deploy import Convert, costs, deployed
 from keras_astro.tuning.limits import LimitExceeded, Limits
 from keras_astro.tuning.oracles import Durable
@@ -151,6 +152,7 @@ class TaskTuner(base_tuner.BaseTuner):
                 checkpoints=folder and Checkpoints(folder, stage.name),
                 callbacks=[Rungs(stage.epochs, ask)] if pruned else [],
                 progress=report,
+                team=Team.of(config.train),
             )
             models[stage.name] = stage.model
         return models

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from keras_astro.config import RunConfig
 from keras_astro.data.sample import Source
-from keras_astro.errors import ArtefactError, UsageError
+from keras_astro.errors import ArtefactError, ConfigError, UsageError
 from keras_astro.tasks.base import Task
-from keras_astro.training.strategy import choose_strategy
 from keras_astro.training.train import load_or_make_split, make_parts
 from keras_astro.tuning.blind import blind
 from keras_astro.tuning.deploy import Convert
@@ -74,7 +73,7 @@ def search(
         UsageError: If the folder exists and is neither resumed nor replaced, or if
             there are several objectives and no `convert`, or hyperband and pruning.
         ArtefactError: If a resumed search had other settings or another space.
-        ConfigError: If three trials in a row fail.
+        ConfigError: If three trials in a row fail, or the strategy is `multiworker`.
         DataError: If the data is too small, or changed since the search began.
     """
     config = _with_budget(config, oracle, trials)
@@ -85,6 +84,11 @@ def search(
         raise UsageError(
             "hyperband drops trials round by round already and takes no --prune",
             hint="Choose --oracle bayesian, random or grid with it.",
+        )
+    if config.train.strategy == "multiworker":
+        raise ConfigError(
+            "train.strategy = multiworker: trials are not shared between processes",
+            hint="kastro tune --workers N gives each process trials of its own.",
         )
     searched = (over or space(task.name)).around(config)
     run = open_search(run_folder, config, searched, resume=resume, overwrite=overwrite)
@@ -112,8 +116,7 @@ def search(
     if team is not None:
         team.run(tuner, story=story)
     else:
-        with choose_strategy(config.train.strategy).scope():
-            tuner.search(verbose=0)
+        tuner.search(verbose=0)
     result = _result(run.path, config, searched, tuner.records())
     write_results(result)
     for checkpoints in (run.path / FOLDER).glob("trial_*/checkpoints"):

@@ -15,7 +15,6 @@ from keras_astro.data.sample import Source
 from keras_astro.errors import ArtefactError
 from keras_astro.tasks.base import Task
 from keras_astro.training.run import Run
-from keras_astro.training.strategy import choose_strategy
 from keras_astro.training.train import load_or_make_split, make_parts
 from keras_astro.tuning.blind import blind
 from keras_astro.tuning.chief import SERVICE
@@ -143,8 +142,7 @@ def work(
     )
     threading.Thread(target=tuner.beat, daemon=True).start()
     try:
-        with choose_strategy(config.train.strategy).scope():
-            tuner.search(verbose=0)
+        tuner.search(verbose=0)
     except grpc.RpcError as error:
         raise ArtefactError(
             f"{chief}: the chief of {run_folder} does not answer ({error.code().name})",

@@ -116,3 +116,10 @@ def test_parts_of_the_objective_that_are_not_finite_are_left_out(tmp_path):
 )
 def test_reason_is_the_line_that_names_the_error(message, expected):
     assert reason(message) == expected
+
+
+def test_workers_that_share_batches_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="trials are not shared") as caught:
+        run_search(tmp_path / "a", "train.strategy=multiworker")
+    assert "--workers N" in caught.value.hint
+    assert not (tmp_path / "a").exists()
