@@ -14,6 +14,7 @@ from keras_astro.evaluation.latent_physics import Known, known_parameters
 from keras_astro.evaluation.spectrum_baselines import baseline_errors
 from keras_astro.evaluation.spectrum_lines import LineWindow, line_windows
 from keras_astro.inference.predictor import open_predictor
+from keras_astro.simulate.cgm_lines import get_line
 from keras_astro.tasks.cgm_pixels import Observed
 
 RNG = np.random.default_rng(0)
@@ -166,3 +167,14 @@ EDGES = {
 @pytest.mark.parametrize("name", EDGES)
 def test_figures_render_at_the_edges_of_their_input(name):
     assert len(style.png(EDGES[name]())) > 2000
+
+
+def test_a_faint_line_does_not_stand_for_its_neighbour():
+    """O VI 1037 at -100 km/s is 270 km/s from C II 1036, which does not absorb."""
+    wavelength = np.arange(1030.0, 1045.0, 0.02)
+    windows = line_windows(wavelength, ["C II 1036", "O VI 1037"], redshift=0.0)
+    centre = get_line("O VI 1037").wavelength_angstrom * (1 - 100 / 3e5)
+    flux = 1 - 0.8 * np.exp(-0.5 * ((wavelength - centre) / 0.1) ** 2)
+    figure = figures.velocity_panels(flux, flux, windows)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert [t for t in titles if t] == ["O VI 1037"]

@@ -80,15 +80,25 @@ def velocity_panels(
 
 
 def _deepest(flux, windows: Sequence[LineWindow]) -> list[LineWindow]:
-    """Lines with more absorption inside than at the edges, the strongest ones."""
-    depths = []
+    """Lines with more absorption inside than at the edges, the strongest ones.
+
+    A pixel is the deepest of one line alone, that which it lies nearest to: a faint
+    line beside a strong one does not stand for its neighbour.
+    """
+    depths, peaks, velocities = [], [], []
     for window in windows:
         lost = 1 - flux[window.pixels]
         inside = np.abs(window.velocity) < 0.6 * np.abs(window.velocity).max()
         outside = lost[~inside] if (~inside).any() else lost
+        deepest = np.nanargmax(np.where(inside, np.nan_to_num(lost, nan=-1), -1))
         depths.append(np.nan_to_num(np.nanmax(lost[inside]) - np.nanmin(outside)))
-    order = np.argsort(depths)[::-1][:MOST]
-    seen = [i for i in order if depths[i] > FAINTEST] or [int(order[0])]
+        peaks.append(range(len(flux))[window.pixels][deepest])
+        velocities.append(abs(window.velocity[deepest]))
+    nearest: dict[int, int] = {}
+    for i in np.argsort(velocities):
+        nearest.setdefault(peaks[i], int(i))
+    order = sorted(nearest.values(), key=lambda i: -depths[i])[:MOST]
+    seen = [i for i in order if depths[i] > FAINTEST] or order[:1]
     return [windows[i] for i in sorted(seen)]
 
 
