@@ -65,16 +65,16 @@ def simulate(task, rows, output, seed, jobs, overrides, resume, overwrite, as_js
             done += len(block)
             progress(done, rows)
 
-    written = write_store(
-        output,
-        blocks(),
-        generator=f"simulate.{config.task}",
-        config=settings,
-        seed=seed,
-        overwrite=overwrite,
-        partial=parts.folder / "store.partial",
-    )
-    parts.remove()
+    with parts:
+        written = write_store(
+            output,
+            blocks(),
+            generator=f"simulate.{config.task}",
+            config=settings,
+            seed=seed,
+            overwrite=overwrite,
+            partial=parts.folder / "store.partial",
+        )
     answer(
         {"path": str(output), "rows": written, "seed": seed},
         f"{output}: {written} rows",

@@ -21,7 +21,8 @@ FACTS = "facts.json"
 class Parts:
     """Numbered blocks in a folder beside the store that they become.
 
-    A block is there whole or not at all: it is written under another name first.
+    A block is there whole or not at all: it is written under another name first. As a
+    context it takes the folder away at the end, but for blocks that an error leaves.
 
     Args:
         store: Path of the store.
@@ -68,6 +69,13 @@ class Parts:
         else:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write(known, lambda file: file.write(json.dumps(facts).encode()))
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if error is None or not self.done:
+            self.remove()
 
     @property
     def done(self) -> int:
