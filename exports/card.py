@@ -22,6 +22,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         *_warning(manifest),
         *_decision(manifest["calibration"]),
         *_reference(manifest.get("reference")),
+        *_preparation(manifest.get("preparation")),
         "## Measured",
         "",
         *_metrics(manifest["metrics"]),
@@ -67,6 +68,16 @@ def _reference(reference: dict[str, Any] | None) -> list[str]:
         f"{len(reference['quantities'])} quantities.",
         "",
     ]
+
+
+def _preparation(steps: list[dict[str, Any]] | None) -> list[str]:
+    if not steps:
+        return []
+    lines = []
+    for number, step in enumerate(steps, 1):
+        settings = [f"{k} = {v}" for k, v in step.items() if k != "step"]
+        lines.append(f"{number}. {step['step']} {', '.join(settings)}".rstrip())
+    return ["## Preparation of its rows", "", *lines, ""]
 
 
 def _metrics(metrics: dict[str, Any]) -> list[str]:

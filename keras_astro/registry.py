@@ -27,7 +27,6 @@ MODULES = (
     "keras_astro.layers.contractive",
     "keras_astro.layers.domain",
     "keras_astro.layers.ensemble",
-    "keras_astro.layers.ensemble_moments",
     "keras_astro.layers.free_codes",
     "keras_astro.layers.interpolation",
     "keras_astro.layers.likelihoods",

@@ -73,6 +73,32 @@ def _open_pickles(paths, task, trusted, group):
             raise DataError(text, hint=error.hint) from error
 
 
+def _preparation(path):
+    """The steps of a YAML file, or those that a store, run or artefact holds."""
+    from keras_astro.config import read_yaml
+    from keras_astro.data.readers import open_source
+    from keras_astro.data.store import store_task
+    from keras_astro.errors import UsageError
+    from keras_astro.inference.manifest import read_manifest
+    from keras_astro.preprocessing.preparation import Preparation
+    from keras_astro.tasks.catalog import schema
+
+    if path.suffix in (".yaml", ".yml"):
+        return Preparation.read(read_yaml(path), str(path))
+    task = store_task(path)
+    steps = (
+        open_source(path, schema(task)).preparation
+        if task
+        else read_manifest(path).get("preparation")
+    )
+    if not steps:
+        raise UsageError(
+            f"{path}: its rows went through no steps of preparation",
+            hint="Give the steps as YAML.",
+        )
+    return Preparation.read({"steps": steps}, str(path))
+
+
 @data.command()
 @path_argument
 @task_option
@@ -124,24 +150,39 @@ def describe(paths, task, on_bad, as_json):
 @click.option(
     "--group", help="Of a pickle of several groups of arrays, the one to read."
 )
+@click.option(
+    "--prepare",
+    "steps",
+    type=click.Path(path_type=Path),
+    help="Steps that spectra go through: YAML, or a run, artefact or store, whose own "
+    "are done again.",
+)
 @overwrite_option
 @json_option
 def convert(
-    paths, output, task, on_bad, from_pickle, trusted, group, overwrite, as_json
+    paths, output, task, on_bad, from_pickle, trusted, group, steps, overwrite, as_json
 ):
     """Convert images, FITS, alert packets or arrays to a store (.h5)."""
     from keras_astro.data.store import write_store
 
+    steps = _preparation(steps) if steps else None
     source = (
         _open_pickles(paths, task, trusted, group)
         if from_pickle
         else _open(paths, task, on_bad)
     )
+    if steps:
+        from keras_astro.data.prepared import PreparedSource
+
+        source = PreparedSource(source, steps)
     rows = write_store(
         output,
         source.blocks(256),
         generator="data convert",
-        config={"paths": [str(path) for path in paths]},
+        config={
+            "paths": [str(path) for path in paths],
+            "preparation": source.preparation,
+        },
         seed=0,
         overwrite=overwrite,
     )

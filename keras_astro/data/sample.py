@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -148,6 +149,11 @@ class Source(abc.ABC):
     schema: Schema
     name: str
 
+    @property
+    def preparation(self) -> list[dict[str, Any]]:
+        """Steps that made the rows from observed ones, see `Preparation`."""
+        return []
+
     @abc.abstractmethod
     def __len__(self) -> int:
         """Number of rows."""
@@ -214,6 +220,11 @@ class Subset(Source):
     def __len__(self) -> int:
         return len(self.indices)
 
+    @property
+    def preparation(self):
+        """See `Source`."""
+        return self.source.preparation
+
     def take(self, indices):
         return self.source.take(self.indices[np.asarray(indices)])
 
@@ -230,6 +241,11 @@ class WithoutTargets(Source):
 
     def __len__(self) -> int:
         return len(self.source)
+
+    @property
+    def preparation(self):
+        """See `Source`."""
+        return self.source.preparation
 
     def take(self, indices):
         found = self.source.take(indices)

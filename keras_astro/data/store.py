@@ -223,6 +223,13 @@ class StoreSource(Source):
         """Generator, its configuration, seed and creation time."""
         return dict(self._file.attrs)
 
+    @property
+    def preparation(self):
+        """See `Source`."""
+        with reading(self.path):
+            made = json.loads(self._file.attrs.get("config", "{}"))
+        return made.get("preparation", [])
+
     def take(self, indices):
         order, inverse = np.unique(np.asarray(indices, int), return_inverse=True)
         with reading(self.path):

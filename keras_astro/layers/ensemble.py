@@ -17,6 +17,35 @@ def _split(raw, members: int):
     return table[..., :parameters], 12.0 * ops.tanh(table[..., parameters:] / 12.0)
 
 
+def mixture_moments(means, variances):
+    """Mean and total variance of members that each give a mean and a variance.
+
+    `mean = E_m[mu_m]`, `variance = E_m[sigma_m^2] + Var_m[mu_m]`
+
+    The second term is what the members do not agree on: it grows where no training
+    rows were.
+
+    Args:
+        means: `(batch, member, parameter)`.
+        variances: Of that shape.
+
+    Returns:
+        Mean, variance and the members' disagreement (the second term), each
+        `(batch, parameter)`.
+
+    Reference:
+        Lakshminarayanan, Pritzel and Blundell 2017, NeurIPS, section 2.4.
+
+    Example:
+        >>> means = ops.convert_to_tensor([[[1.0], [3.0]]])
+        >>> [float(x[0, 0]) for x in mixture_moments(means, ops.ones((1, 2, 1)))]
+        [2.0, 2.0, 1.0]
+    """
+    mean = ops.mean(means, axis=1)
+    disagreement = ops.mean((means - ops.expand_dims(mean, 1)) ** 2, axis=1)
+    return mean, ops.mean(variances, axis=1) + disagreement, disagreement
+
+
 @register()
 class EnsembleNegativeLogLikelihood(keras.losses.Loss):
     """Mean over members of -log N(target; mean, variance), up to a constant.
@@ -50,7 +79,7 @@ class EnsembleNegativeLogLikelihood(keras.losses.Loss):
 class EnsembleMixture(keras.layers.Layer):
     """Mean and standard deviation of the mixture of all members, in physical units.
 
-    The variance is the members' mean variance and the variance of their means.
+    See `mixture_moments`.
 
     Args:
         members: Number of members.
@@ -84,9 +113,7 @@ class EnsembleMixture(keras.layers.Layer):
 
     def call(self, raw):
         means, log_variances = _split(raw, self.members)
-        mean = ops.mean(means, axis=1)
-        spread = ops.mean((means - ops.expand_dims(mean, 1)) ** 2, axis=1)
-        variance = ops.mean(ops.exp(log_variances), axis=1) + spread
+        mean, variance, _ = mixture_moments(means, ops.exp(log_variances))
         return mean * self.unit + self.offset, ops.sqrt(variance) * self.unit
 
     def compute_output_shape(self, input_shape):

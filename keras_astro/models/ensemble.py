@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from keras_astro.errors import ConfigError
-from keras_astro.layers.ensemble_moments import EnsembleMoments
+from keras_astro.layers.ensemble import mixture_moments
 
 
 def regression_ensemble(members: Sequence[keras.Model]) -> keras.Model:
@@ -35,14 +35,14 @@ def regression_ensemble(members: Sequence[keras.Model]) -> keras.Model:
             hint="Put PredictiveMoments behind each member's head.",
         )
     columns = [
-        layers.Reshape((1, *x.shape[1:]), name=f"{what}_{i}")(x)
+        layers.Reshape((1, *x.shape[1:]), name=f"{what}_of_{i}")(x)
         for i, found in enumerate(outputs)
         for what, x in zip(("mean", "sd"), keras.tree.flatten(found), strict=True)
     ]
     means = layers.Concatenate(axis=1, name="means")(columns[0::2])
     sds = layers.Concatenate(axis=1, name="sds")(columns[1::2])
     names = ("mean", "variance", "disagreement")
-    found = EnsembleMoments(name="moments")([means, sds])
+    found = mixture_moments(means, sds**2)
     return keras.Model(inputs, dict(zip(names, found, strict=True)), name="ensemble")
 
 

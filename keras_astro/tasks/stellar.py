@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -19,29 +18,21 @@ from keras_astro.models import stellar as models
 from keras_astro.simulate.stellar import iter_simulate
 from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.tasks.penalised import penalised_autoencoder
+from keras_astro.tasks.stellar_adaptation import StellarAdaptation
 from keras_astro.tasks.stellar_config import StellarConfig, simulation
 from keras_astro.tasks.stellar_features import (
     BLOCK,
     LABELS,
-    Features,
+    Prepared,
     blocks,
     features,
     label_units,
     model_inputs,
     read_labels,
 )
+from keras_astro.tasks.stellar_model import join
+from keras_astro.tasks.stellar_regressor import label_stage, regressor_features
 from keras_astro.tasks.stellar_terms import TERMS
-
-
-@dataclass
-class Prepared:
-    """Fitted preprocessing and the cached features of a run."""
-
-    stem: keras.Model
-    components: PrincipalComponents
-    level: ResidualLevel
-    train: Features
-    validation: Features
 
 
 class StellarTask(Task):
@@ -90,7 +81,7 @@ class StellarTask(Task):
         """The autoencoder; when it is fitted, the regressors on its latents."""
         first = self.autoencoder_stage(config, prepared)
         yield first
-        yield self.label_stage(config, prepared, plain_encoder(first.model))
+        yield label_stage(config, prepared, plain_encoder(first.model))
 
     def sketch(self, config: StellarConfig) -> StellarConfig:
         """The same settings: nothing is simulated but the data."""
@@ -119,34 +110,6 @@ class StellarTask(Task):
             metrics=[part] if penalised else [],
         )
 
-    def label_stage(
-        self, config: StellarConfig, prepared: Prepared, encoder: keras.Model
-    ) -> Stage:
-        """Regression of standardised labels by all members at once."""
-        settings = config.model
-        seen = [
-            regressor_features(config, encoder, part)
-            for part in (prepared.train, prepared.validation)
-        ]
-        offset, unit = label_units(prepared.train.labels)
-        targets = [
-            ((part.labels - offset) / unit).astype("float32")
-            for part in (prepared.train, prepared.validation)
-        ]
-        return Stage(
-            name="labels",
-            model=build_regressor(config, seen[0]),
-            inputs=seen[0],
-            targets=targets[0],
-            validation=(seen[1], targets[1]),
-            loss=EnsembleNegativeLogLikelihood(settings.members),
-            epochs=config.train.epochs,
-            batch_size=config.train.batch_size,
-            learning_rate=config.train.learning_rate,
-            # XLA wins for dense networks and loses for convolutions on CPUs.
-            jit=settings.regressor == "dense",
-        )
-
     def assemble(
         self,
         config: StellarConfig,
@@ -156,7 +119,7 @@ class StellarTask(Task):
     ) -> keras.Model:
         """Joins the pieces; rows that trained nothing set intervals and thresholds."""
         chain = fitted["autoencoder"]
-        model = self.join(
+        model = join(
             config,
             prepared,
             plain_encoder(chain),
@@ -167,45 +130,9 @@ class StellarTask(Task):
         calibrate(model, parts)
         return model
 
-    def join(
-        self,
-        config: StellarConfig,
-        prepared: Prepared,
-        encoder: keras.Model,
-        decoder: keras.Model,
-        regressor: keras.Model,
-        *,
-        calibration_rows: int,
-    ) -> keras.Model:
-        """The full model with its units and references, not yet calibrated."""
-        model = models.stellar_model(
-            models.StellarParts(
-                stem=prepared.stem,
-                components=prepared.components,
-                level=prepared.level,
-                encoder=encoder,
-                decoder=decoder,
-                standardise=regressor.get_layer("standardise"),
-                regressor=regressor.get_layer("label_ensemble"),
-                members=config.model.members,
-                direct=config.model.regressor == "direct_cnn",
-                labels=LABELS,
-            ),
-            calibration_rows=calibration_rows,
-            false_positive_rate=config.scores.false_positive_rate,
-        )
-        labels = prepared.train.labels
-        model.get_layer("mixture").set_units(*label_units(labels))
-        model.get_layer("extent").set_range(labels.min(axis=0), labels.max(axis=0))
-        codes = encoder.predict(prepared.train.coefficients, verbose=0)
-        model.get_layer("latent_distance").set_reference(codes)
-        return model
-
     def adaptation(self, config, model, parts, observed, labelled):
         """See `Task`; the autoencoder is fine-tuned, the regressors trained anew."""
-        from keras_astro.tasks.stellar_adaptation import StellarAdaptation
-
-        return StellarAdaptation(self, config, model, parts, observed, labelled)
+        return StellarAdaptation(config, model, parts, observed, labelled)
 
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
@@ -263,42 +190,6 @@ def build_autoencoder(config: StellarConfig, width: int) -> keras.Model:
 def plain_encoder(fitted: keras.Model) -> keras.Model:
     """The encoder without what only training needs."""
     return variational.posterior_mean_encoder(fitted.get_layer("autoencoder"))
-
-
-def regressor_features(
-    config: StellarConfig, encoder: keras.Model, part: Features
-) -> np.ndarray:
-    """What the regressors see: latents and noise level, or normalised spectra."""
-    if config.model.regressor == "direct_cnn":
-        return part.normalised
-    z = encoder.predict(part.coefficients, batch_size=BLOCK, verbose=0)
-    return np.concatenate([z, part.level], axis=1)
-
-
-def build_regressor(config: StellarConfig, seen: np.ndarray) -> keras.Model:
-    """Standardisation of features, then the ensemble; `seen` are the training rows."""
-    settings = config.model
-    axis = None if settings.regressor == "direct_cnn" else 0
-    mean, sd = seen.mean(axis=axis), seen.std(axis=axis)
-    standardise = keras.layers.Normalization(
-        axis=None if axis is None else -1,
-        mean=mean.tolist(),
-        variance=np.maximum(sd**2, 1e-12).tolist(),
-        name="standardise",
-    )
-    width = seen.shape[1]
-    if settings.regressor == "direct_cnn":
-        ensemble = models.direct_cnn(width, len(LABELS), members=settings.members)
-    else:
-        ensemble = models.label_ensemble(
-            width,
-            len(LABELS),
-            members=settings.members,
-            kind=settings.regressor,
-            hidden=settings.regressor_hidden,
-        )
-    inputs = keras.Input((width,), name="features")
-    return keras.Model(inputs, ensemble(standardise(inputs)), name="regressor")
 
 
 def calibrate(model: keras.Model, parts: Parts) -> None:

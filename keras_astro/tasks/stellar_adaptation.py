@@ -24,18 +24,20 @@ from keras_astro.models.transfer import (
 from keras_astro.tasks.base import Adaptation, Parts, Stage
 from keras_astro.tasks.dressing import NEAREST_ROLL, widening
 from keras_astro.tasks.few_shot import fit_correction
-from keras_astro.tasks.stellar import Prepared, StellarTask, regressor_features
 from keras_astro.tasks.stellar_config import StellarConfig
 from keras_astro.tasks.stellar_features import (
     BLOCK,
     LABELS,
     Features,
+    Prepared,
     blocks,
     features,
     label_units,
     model_inputs,
     read_labels,
 )
+from keras_astro.tasks.stellar_model import join
+from keras_astro.tasks.stellar_regressor import label_stage, regressor_features
 
 # Observed rows held back: they choose nothing and set the domain flag.
 FRACTIONS = {"train": 0.7, "validation": 0.15, "calibration": 0.15}
@@ -54,7 +56,6 @@ class StellarAdaptation(Adaptation):
     these. Calibration follows the same path, with residuals of other observed rows.
 
     Args:
-        task: The stellar task.
         config: Settings of the new run.
         model: Full model of the parent.
         parts: The parent's rows.
@@ -68,7 +69,6 @@ class StellarAdaptation(Adaptation):
 
     def __init__(
         self,
-        task: StellarTask,
         config: StellarConfig,
         model: keras.Model,
         parts: Parts,
@@ -80,7 +80,7 @@ class StellarAdaptation(Adaptation):
                 "model.regressor = direct_cnn: has no latents to fine-tune",
                 hint="Train with model.regressor=dense or cnn first.",
             )
-        self.task, self.config, self.labelled = task, config, labelled
+        self.config, self.labelled = config, labelled
         self.stem = model.get_layer("stem")
         self.components = model.get_layer("components")
         self.level = model.get_layer("level")
@@ -117,13 +117,13 @@ class StellarAdaptation(Adaptation):
             self._dressed("train", repeat),
             self._dressed("validation", 1),
         )
-        stage = self.task.label_stage(self.config, self.prepared, self.encoder)
+        stage = label_stage(self.config, self.prepared, self.encoder)
         yield dataclasses.replace(stage, epochs=self.config.finetune.label_epochs)
 
     def assemble(self, fitted: Mapping[str, keras.Model]) -> keras.Model:
         """Joins the pieces, calibrates them, and corrects them by labelled stars."""
         regressor = fitted["labels"]
-        model = self.task.join(
+        model = join(
             self.config,
             self.prepared,
             self.encoder,
@@ -196,7 +196,7 @@ class StellarAdaptation(Adaptation):
             return model
         return record_pretraining(
             model,
-            task=self.task.name,
+            task=self.config.task,
             data=self.config.finetune.parent_sha256,
             rows=rows,
             epochs=self.config.train.epochs,

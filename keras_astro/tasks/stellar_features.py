@@ -35,6 +35,17 @@ class Features:
     labels: np.ndarray
 
 
+@dataclass
+class Prepared:
+    """Fitted preprocessing and the cached features of a run."""
+
+    stem: keras.Model
+    components: PrincipalComponents
+    level: ResidualLevel
+    train: Features
+    validation: Features
+
+
 def read_labels(sample: Sample) -> np.ndarray:
     """Labels `(row, label)` of rows to learn from.
 

@@ -73,7 +73,14 @@ def finetune(
     np.savez_compressed(run.path / "domains.npz", **codes)
     write_json(run.path / "adaptation.json", facts)
     axes = parts.train.read(0, 1).axes
-    finish(task, model, run, axes=axes, parent=identity(parent) | facts)
+    finish(
+        task,
+        model,
+        run,
+        axes=axes,
+        parent=identity(parent) | facts,
+        preparation=observed.preparation,
+    )
     return model
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def build_manifest(
     config_digest: str,
     axes: Mapping[str, np.ndarray],
     parent: Mapping[str, Any] | None = None,
+    preparation: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Signatures with shapes, units and descriptions, grids, calibration, hashes.
 
@@ -38,6 +39,7 @@ def build_manifest(
         config_digest: Hash of the settings.
         axes: Coordinates that all rows share, by name, e.g. `wavelength`.
         parent: Of a fine-tuned model, the run that it was before and what was done.
+        preparation: Steps that made its rows from observed ones.
     """
     signatures = {}
     for signature, endpoint in task.endpoints(model).items():
@@ -61,6 +63,7 @@ def build_manifest(
         "quantization": "none",
         "metrics": {},
         **({"parent": dict(parent)} if parent else {}),
+        **({"preparation": list(preparation)} if preparation else {}),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -64,7 +64,8 @@ def train(
     model = None
     if team.chief:
         model = task.assemble(config, prepared, models, parts)
-        finish(task, model, run, axes=parts.train.read(0, 1).axes)
+        axes, steps = parts.train.read(0, 1).axes, source.preparation
+        finish(task, model, run, axes=axes, preparation=steps)
     # The others leave last: a chief whose workers are gone would be told so.
     team.barrier()
     return model
@@ -114,6 +115,7 @@ def finish(
     *,
     axes: Mapping[str, np.ndarray],
     parent: Mapping | None = None,
+    preparation: Sequence[Mapping] = (),
 ) -> None:
     """Saves the full model and its manifest; the model goes last and marks the end."""
     staged = run.path / "finished.keras"
@@ -126,6 +128,7 @@ def finish(
         config_digest=run.config.digest(),
         axes=axes,
         parent=parent,
+        preparation=preparation,
     )
     write_manifest(run.path, manifest)
     staged.replace(run.path / "model.keras")

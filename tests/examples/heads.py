@@ -2,7 +2,6 @@
 
 from harness import LOSS, Example
 
-from keras_astro.layers.ensemble_moments import EnsembleMoments
 from keras_astro.layers.interpolation import LinearResize
 from keras_astro.layers.pooling import AttentionPooling1D, MaskedMean1D
 from keras_astro.layers.predictive import PredictiveMoments
@@ -40,12 +39,6 @@ EXAMPLES = {
         exempt={
             "odd_sizes": "the number of raw outputs follows from the options",
         },
-    ),
-    "EnsembleMoments": Example(
-        lambda _: EnsembleMoments(),
-        [(3, 2), (3, 2)],
-        ([(1, 1), (1, 1)], [(5, 3), (5, 3)]),
-        draw=means_and_errors,
     ),
     "PretrainingRecord": Example(lambda _: PretrainingRecord(), (4,), ((3, 5, 1),)),
     "CovarianceNegativeLogLikelihood": Example(

@@ -34,6 +34,10 @@ TINY = [
     "simulation.pixels=240",
     "data.simulated_rows=320",
 ]
+STEPS = {
+    name: [{"step": "rest_frame", "velocity_kms": v}]
+    for name, v in (("syn", 0.0), ("obs", 20.0))
+}
 
 
 def config(*overrides):
@@ -141,7 +145,8 @@ def moved(tmp_path_factory):
     task = get_task("stellar")
     for name, gap, rows in (("syn", "clean", 320), ("obs", "observed", 160)):
         drawn = task.simulate(config(f"simulation.gap={gap}"), rows, seed=len(name))
-        write_store(folder / f"{name}.h5", drawn, generator="t", config={}, seed=1)
+        steps = {"preparation": STEPS[name]}
+        write_store(folder / f"{name}.h5", drawn, generator="t", config=steps, seed=1)
     settings = config("train.epochs=2", f'data.paths=["{folder / "syn.h5"}"]')
     run = Run.create(folder / "run", settings)
     train(task, open_many(settings.data.paths, STELLAR), run)
@@ -153,6 +158,14 @@ def moved(tmp_path_factory):
     found = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert found.exit_code == 0, found.output
     return run, Run.open(folder / "new"), folder
+
+
+def test_a_run_says_how_its_rows_were_prepared(moved):
+    run, new, _ = moved
+    assert read_manifest(run.path)["preparation"] == STEPS["syn"]
+    assert read_manifest(new.path)["preparation"] == STEPS["obs"]
+    text = CliRunner().invoke(cli, ["inspect", str(new.path)]).output
+    assert "1. rest_frame velocity_kms = 20.0" in text
 
 
 def test_a_moved_run_names_its_parent(moved):

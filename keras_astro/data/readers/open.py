@@ -124,6 +124,12 @@ class Joined(Source):
     def __len__(self) -> int:
         return int(self.ends[-1])
 
+    @property
+    def preparation(self):
+        """See `Source`; empty where the sources were prepared in several ways."""
+        first, *others = (source.preparation for source in self.sources)
+        return first if all(other == first for other in others) else []
+
     def take(self, indices):
         indices = np.asarray(indices, int)
         owner = np.searchsorted(self.ends, indices, side="right")
