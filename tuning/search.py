@@ -77,19 +77,7 @@ def search(
         DataError: If the data is too small, or changed since the search began.
     """
     config = _with_budget(config, oracle, trials)
-    objectives = config.tune.objectives
-    if len(objectives) > 1 and convert is None:
-        raise UsageError(f"{' and '.join(objectives[1:])} need a converter of models")
-    if config.tune.prune and config.tune.oracle == "hyperband":
-        raise UsageError(
-            "hyperband drops trials round by round already and takes no --prune",
-            hint="Choose --oracle bayesian, random or grid with it.",
-        )
-    if config.train.strategy == "multiworker":
-        raise ConfigError(
-            "train.strategy = multiworker: trials are not shared between processes",
-            hint="kastro tune --workers N gives each process trials of its own.",
-        )
+    _check(config, convert)
     searched = (over or space(task.name)).around(config)
     run = open_search(run_folder, config, searched, resume=resume, overwrite=overwrite)
     split = load_or_make_split(source, run, config)
@@ -122,6 +110,23 @@ def search(
     for checkpoints in (run.path / FOLDER).glob("trial_*/checkpoints"):
         shutil.rmtree(checkpoints)
     return result
+
+
+def _check(config: RunConfig, convert: Convert | None) -> None:
+    """Refuses settings that a search cannot keep, before anything is written."""
+    objectives = config.tune.objectives
+    if len(objectives) > 1 and convert is None:
+        raise UsageError(f"{' and '.join(objectives[1:])} need a converter of models")
+    if config.tune.prune and config.tune.oracle == "hyperband":
+        raise UsageError(
+            "hyperband drops trials round by round already and takes no --prune",
+            hint="Choose --oracle bayesian, random or grid with it.",
+        )
+    if config.train.strategy == "multiworker":
+        raise ConfigError(
+            "train.strategy = multiworker: trials are not shared between processes",
+            hint="kastro tune --workers N gives each process trials of its own.",
+        )
 
 
 def _with_budget(
