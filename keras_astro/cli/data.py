@@ -78,10 +78,14 @@ def _preparation(path):
     from keras_astro.config import read_yaml
     from keras_astro.data.readers import open_source
     from keras_astro.data.store import store_task
-    from keras_astro.errors import UsageError
+    from keras_astro.errors import UsageError, missing_extra
     from keras_astro.inference.manifest import read_manifest
-    from keras_astro.preprocessing.preparation import Preparation
     from keras_astro.tasks.catalog import schema
+
+    try:
+        from keras_astro.preprocessing.preparation import Preparation
+    except ModuleNotFoundError as error:
+        raise missing_extra(error.name, extra="train", purpose="--prepare") from error
 
     if path.suffix in (".yaml", ".yml"):
         return Preparation.read(read_yaml(path), str(path))
@@ -172,7 +176,7 @@ def convert(
         else _open(paths, task, on_bad)
     )
     if steps:
-        from keras_astro.data.prepared import PreparedSource
+        from keras_astro.preprocessing.prepared import PreparedSource
 
         source = PreparedSource(source, steps)
     rows = write_store(

@@ -1,17 +1,19 @@
 """Prepared rows: stores that say what was done, and doing it again."""
 
+import sys
+
 import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from keras_astro.cli.main import cli
-from keras_astro.data.prepared import PreparedSource
 from keras_astro.data.readers import open_many
 from keras_astro.data.sample import MemorySource, Sample, Subset
 from keras_astro.data.star_schema import STELLAR
 from keras_astro.errors import DataError, UsageError
 from keras_astro.preprocessing.preparation import Preparation
+from keras_astro.preprocessing.prepared import PreparedSource
 
 STEPS = [
     {"step": "rest_frame", "velocity_kms": 20.0},
@@ -112,3 +114,11 @@ def test_images_are_not_prepared(store):
 
     with pytest.raises(DataError, match="expected spectra"):
         PreparedSource(open_many([store], LENSING), preparation())
+
+
+def test_a_base_install_names_what_preparation_needs(tmp_path, monkeypatch):
+    (tmp_path / "steps.yaml").write_text(yaml.safe_dump({"steps": STEPS}))
+    monkeypatch.setitem(sys.modules, "keras_astro.preprocessing.preparation", None)
+    error = convert(tmp_path, "a.npz", "--prepare", "steps.yaml", "-o", "a.h5")
+    assert error.exception.exit_code == 3
+    assert "keras-astro[train]" in error.exception.hint
