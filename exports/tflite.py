@@ -62,6 +62,12 @@ def convert(
             raise VerificationError(
                 f"the model needs operations that TFLite lacks: {reason[:300]}"
             ) from error
+        except RuntimeError as error:
+            # What the calibration of integers raises of tensors that it cannot follow.
+            raise VerificationError(
+                f"quantize = {quantize}: {str(error).strip().splitlines()[0][:300]}",
+                hint="Export in float16 instead.",
+            ) from error
 
 
 def _quantize(converter, quantize, endpoints, rows) -> None:
