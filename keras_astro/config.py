@@ -214,3 +214,19 @@ def _keys(cls: type[BaseModel], prefix: str = "") -> list[str]:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found += _keys(kind, f"{prefix}{name}.")
     return found
+
+
+def flat_settings(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted key, as `--set` takes them.
+
+    Example:
+        >>> flat_settings({"seed": 1, "train": {"epochs": 3}})
+        {'seed': 1, 'train.epochs': 3}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= flat_settings(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from keras_astro.config import RunConfig
+from keras_astro.config import RunConfig, flat_settings
 from keras_astro.errors import ArtefactError
 from keras_astro.tasks.catalog import load_config
 from keras_astro.training.files import write_json, write_text
@@ -61,7 +61,7 @@ def _check_config(run_folder: Path, config: RunConfig) -> None:
     begun = search_config(run_folder)
     if begun.digest() == config.digest():
         return
-    then, now = (_flat(c.model_dump(mode="json")) for c in (begun, config))
+    then, now = (flat_settings(c.model_dump(mode="json")) for c in (begun, config))
     changes = [
         f"{key} (then {then.get(key)}, now {now.get(key)})"
         for key in {**then, **now}
@@ -71,13 +71,3 @@ def _check_config(run_folder: Path, config: RunConfig) -> None:
         f"{run_folder}: was started with other settings: {'; '.join(changes)}",
         hint="Resume with the same settings, or choose another folder with -o.",
     )
-
-
-def _flat(values: dict, prefix: str = "") -> dict[str, object]:
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

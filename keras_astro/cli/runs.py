@@ -67,10 +67,11 @@ def show(run, as_json):
 @json_option
 def compare(folders, as_json):
     """Print the metrics of several runs side by side, and where settings differ."""
+    from keras_astro.config import flat_settings
     from keras_astro.training.run import Run
 
     opened = [Run.open(folder) for folder in folders]
-    settings = [_flat(run.config.model_dump(mode="json")) for run in opened]
+    settings = [flat_settings(run.config.model_dump(mode="json")) for run in opened]
     keys = dict.fromkeys(key for flat in settings for key in flat)
     differ = [k for k in keys if len({str(flat.get(k)) for flat in settings}) > 1]
     metrics = sorted({name for run in opened for name in run.metrics})
@@ -87,13 +88,3 @@ def compare(folders, as_json):
         table(rows, ("", *map(str, folders))),
         as_json=as_json,
     )
-
-
-def _flat(values: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
