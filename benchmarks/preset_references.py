@@ -20,7 +20,8 @@ from keras_astro.data.sample import Source
 from keras_astro.exports.card import model_card
 from keras_astro.exports.export import REFERENCE_ROWS, held_out_rows
 from keras_astro.exports.tflite import append_files
-from keras_astro.inference.predictor import Predictor, open_predictor
+from keras_astro.inference.loaded import Predictor
+from keras_astro.inference.predictor import open_predictor
 from keras_astro.inference.presets import preset_files, recipe
 from keras_astro.inference.reference import build_reference, row_quantities
 from keras_astro.tasks.base import Parts

@@ -13,7 +13,8 @@ from keras_astro.evaluation.figures import training_history
 from keras_astro.evaluation.metrics_file import plain_metrics, write_metrics
 from keras_astro.evaluation.report import Report, Section
 from keras_astro.evaluation.subject import Evaluation, Story, Subject
-from keras_astro.inference.predictor import Predictor, open_predictor
+from keras_astro.inference.loaded import Predictor
+from keras_astro.inference.predictor import open_predictor
 from keras_astro.inference.table import predictions_table, write_table
 from keras_astro.tasks.catalog import examiner, get_task
 from keras_astro.tasks.default_data import open_rows

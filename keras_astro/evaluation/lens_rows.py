@@ -11,7 +11,7 @@ from keras_astro.evaluation.baselines import PcaResidual, TangentResidual
 from keras_astro.evaluation.figures import choose_examples
 from keras_astro.evaluation.subject import Subject
 from keras_astro.inference.batch import predict_source
-from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.loaded import Predictor
 from keras_astro.training.run import Run
 
 BASELINE_ROWS = 3000

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_astro.evaluation.subject import Subject
 from keras_astro.inference.batch import predict_source
-from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.refinement import can_refine, refine_latents
 
 BLOCK = 128

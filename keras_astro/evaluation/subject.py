@@ -10,7 +10,7 @@ import numpy as np
 from keras_astro.data.sample import Source
 from keras_astro.evaluation.report import Headline, Section
 from keras_astro.evaluation.verdicts import Verdict
-from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.loaded import Predictor
 from keras_astro.metrics import Interval
 from keras_astro.training.run import Run
 

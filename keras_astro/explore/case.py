@@ -12,7 +12,7 @@ from keras_astro.config import RunConfig
 from keras_astro.data.sample import Sample
 from keras_astro.explore.controls import Group, Values
 from keras_astro.explore.panels import Scene
-from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.loaded import Predictor
 from keras_astro.tasks.catalog import quality
 
 Arrays = Mapping[str, np.ndarray]

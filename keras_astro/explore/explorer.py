@@ -16,7 +16,8 @@ from keras_astro.errors import DataError, KastroError, UsageError
 from keras_astro.explore.case import Case
 from keras_astro.explore.controls import read_seed, read_values
 from keras_astro.explore.rows import Rows
-from keras_astro.inference.predictor import Predictor, open_predictor
+from keras_astro.inference.loaded import Predictor
+from keras_astro.inference.predictor import open_predictor
 from keras_astro.tasks.catalog import CATALOG, entry, get_task, load_config, schema
 
 CASES = {

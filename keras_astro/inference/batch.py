@@ -11,7 +11,7 @@ from keras_astro.data.sample import Sample, Source
 from keras_astro.inference.drift import DriftWatch
 from keras_astro.inference.flags import row_flags
 from keras_astro.inference.grids import check_grids
-from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.refinement import refined_outputs
 from keras_astro.tasks import catalog
 

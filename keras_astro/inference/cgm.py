@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_astro.errors import ArtefactError
-from keras_astro.inference.predictor import Predictor, open_predictor
+from keras_astro.inference.loaded import Predictor
+from keras_astro.inference.predictor import open_predictor
 from keras_astro.inference.refinement import refine_latents
 from keras_astro.losses.challenge import challenge_loss, latent_penalty
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from keras_astro.errors import missing_extra
+from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.manifest import from_run
-from keras_astro.inference.predictor import Predictor
 
 
 class RunPredictor(Predictor):

@@ -11,6 +11,7 @@ from typing import Any
 
 from keras_astro.errors import ArtefactError
 from keras_astro.inference.hashes import sha256
+from keras_astro.inference.onnx_file import embedded
 
 VERSION = 1
 NAME = "manifest.json"
@@ -26,11 +27,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
         ArtefactError: If the path is absent or none of these, or is damaged.
     """
     kind, place = locate(path)
-    if kind == "onnx":
-        from keras_astro.inference.onnx_file import from_onnx
-
-        return from_onnx(place)
-    readers = {"tflite": from_tflite, "run": from_run, "saved_model": from_saved_model}
+    readers = {
+        "tflite": from_tflite,
+        "onnx": from_onnx,
+        "run": from_run,
+        "saved_model": from_saved_model,
+    }
     return readers[kind](place)
 
 
@@ -112,6 +114,16 @@ def from_tflite(path: Path) -> dict[str, Any]:
             hint="The file is damaged: copy or export it again.",
         )
     return manifest
+
+
+def from_onnx(path: Path) -> dict[str, Any]:
+    """The manifest among the properties of an `.onnx` file.
+
+    Raises:
+        ArtefactError: If the file is truncated or altered, or was not exported by this
+            package.
+    """
+    return check(embedded(path), path)
 
 
 def from_run(path: Path) -> dict[str, Any]:

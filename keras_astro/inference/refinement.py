@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_astro.errors import ArtefactError
-from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.loaded import Predictor
 from keras_astro.models.refine import VELOCITY_STARTS, Refined, refine
 
 # What refinement adds to a table: units and description by name.

@@ -19,7 +19,7 @@ from keras_astro.data.readers.avro import NO_SCHEMAS, Schemas, read_packets
 from keras_astro.errors import DataError, UsageError
 from keras_astro.inference.alert_quality import alert_flags
 from keras_astro.inference.drift import DriftWatch
-from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.stream_sink import Rejected, RowSink
 from keras_astro.inference.stream_source import Packet, PacketSource
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_astro.errors import ArtefactError
+from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.manifest import from_tflite
-from keras_astro.inference.predictor import Predictor
 
 
 class TflitePredictor(Predictor):

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_astro.errors import ArtefactError, KastroError
+from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.manifest import read_manifest
-from keras_astro.inference.predictor import Predictor, open_predictor
+from keras_astro.inference.predictor import open_predictor
 from keras_astro.serving.batching import Batcher
 from keras_astro.serving.refusals import Refusal
 

@@ -12,7 +12,7 @@ from keras_astro.explore.explorer import CASES, Explorer, open_target
 from keras_astro.explore.galaxies import GalaxiesCase, cramer_rao, outline
 from keras_astro.explore.rows import Rows
 from keras_astro.explore.stellar import StellarCase
-from keras_astro.inference.predictor import Predictor
+from keras_astro.inference.loaded import Predictor
 from keras_astro.simulate.galaxy_config import PARAMETERS
 from keras_astro.tasks.catalog import load_config
 

@@ -10,7 +10,8 @@ from keras_astro.data.schemas import LENSING
 from keras_astro.errors import DataError
 from keras_astro.inference import batch
 from keras_astro.inference.batch import predict_source
-from keras_astro.inference.predictor import Predictor, open_predictor
+from keras_astro.inference.loaded import Predictor
+from keras_astro.inference.predictor import open_predictor
 from keras_astro.inference.table import predictions_table
 
 NUMBER = {"shape": [None], "dtype": "float32", "units": "", "description": "Sum"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -10,23 +10,22 @@ import numpy as np
 
 from keras_astro.data.readers.arrays import ID_NAMES, first_of, load_npz
 from keras_astro.data.readers.named_spectra import stacked_vectors
+from keras_astro.data.readers.spectrum_rows import (
+    FLUX,
+    LOG_WAVELENGTH,
+    WAVELENGTH,
+    flux_name,
+    spectra_sample,
+    text,
+)
 from keras_astro.data.readers.spectrum_tables import read_fits_spectrum
+from keras_astro.data.readers.specutils import read_file
 from keras_astro.data.sample import MemorySource, Sample, Schema, Source
 from keras_astro.data.store import StoreSource, open_hdf5, reading
 from keras_astro.errors import DataError
 
-FLUX = ("flux", "spectra", "spectrum", "fluxes", "X", "x")
-WAVELENGTH = ("wavelength_angstrom", "wavelength", "wavelengths", "wave", "lambda")
-LOG_WAVELENGTH = ("loglam", "log_wavelength")
-IVAR = ("ivar", "inverse_variance")
-ERROR = ("error", "err", "errors", "sigma", "uncertainty")
-MASK = ("mask", "bad", "dq")
 FITS_SUFFIXES = (".fits", ".fit", ".fits.gz")
-
-# The spectra challenge's files hold fluxes alone. Their published figures show 900 to
-# 2100 angstrom in steps of 0.01, of which each file pixel is the mean of three.
-CHALLENGE_PIXELS = 39_974
-CHALLENGE_FIRST, CHALLENGE_STEP = 900.01, 0.03
+GRIDS = (*WAVELENGTH, *LOG_WAVELENGTH)
 
 
 def open_spectra(
@@ -62,9 +61,6 @@ def open_spectra(
             load_npz(path, schema), known=FLUX, grid=(*WAVELENGTH, *LOG_WAVELENGTH)
         )
         return MemorySource(spectra_sample(arrays, schema, str(path)))
-    # It builds on this module.
-    from keras_astro.data.readers.specutils import read_file
-
     sample = read_file(path, schema)
     if sample is None:
         raise DataError(
@@ -95,13 +91,13 @@ class Hdf5Spectra(Source):
                 for key, item in self._file.items()
                 if isinstance(item, h5py.Dataset) and item.ndim
             }
-        self._flux = _flux(self._data, self.name)
+        self._flux = flux_name(self._data, self.name)
         rows = len(self._data[self._flux])
         # Everything that is not a row of something is read at once: grids, mainly.
         self._shared = {
             key: item[:]
             for key, item in self._data.items()
-            if len(item) != rows or (item.ndim == 1 and key in _GRIDS)
+            if len(item) != rows or (item.ndim == 1 and key in GRIDS)
         }
         spectra_sample(self._rows(slice(0, 1)), schema, self.name)
 
@@ -117,7 +113,7 @@ class Hdf5Spectra(Source):
 
     def facts(self):
         identity = first_of(self._data, ID_NAMES)
-        ids = _text(self._data[identity][:]) if identity else np.arange(len(self))
+        ids = text(self._data[identity][:]) if identity else np.arange(len(self))
         ids = ids.astype(str)
         return {"id": ids, "group": ids, "is_anomaly": np.zeros(len(self), "uint8")}
 
@@ -127,130 +123,6 @@ class Hdf5Spectra(Source):
             for key, item in self._data.items()
             if key not in self._shared
         }
-
-
-def spectra_sample(
-    arrays: Mapping[str, np.ndarray],
-    schema: Schema,
-    name: str,
-    *,
-    first: np.ndarray | None = None,
-) -> Sample:
-    """Named arrays to rows of a schema of spectra.
-
-    Errors become inverse variances. Pixels that are not finite, or whose error is not
-    a positive number, get weight 0 and the mask, and nothing is put in their place.
-
-    Args:
-        arrays: Flux `(row, pixel)` or `(pixel,)`, wavelengths, and what else is known.
-        schema: What the task expects.
-        name: What messages call the data.
-        first: Numbers of the rows, for names where there are none; None: from 0.
-
-    Raises:
-        DataError: If flux or wavelengths are missing or of the wrong shape.
-    """
-    flux = np.atleast_2d(np.asarray(arrays[_flux(arrays, name)], np.float32))
-    if flux.ndim != 2 or not flux.size:
-        raise DataError(f"{name}: expected flux (row, pixel), found shape {flux.shape}")
-    wavelength = grid(arrays, flux.shape[1], name)
-    bad = ~np.isfinite(flux)
-    found = first_of(arrays, MASK)
-    if found:
-        bad |= np.broadcast_to(
-            _matched(arrays[found], flux, found, name) != 0, flux.shape
-        )
-    inputs = {"flux": np.where(bad & ~np.isfinite(flux), 0.0, flux).astype("float32")}
-    ivar = _inverse_variance(arrays, flux, name)
-    if ivar is not None:
-        inputs["ivar"] = ivar
-    if bad.any() or found:
-        inputs["mask"] = bad.astype("uint8")
-    targets = {
-        spec.name: np.asarray(arrays[spec.name])
-        for spec in schema.targets
-        if spec.name in arrays and np.ndim(arrays[spec.name]) == 1 + len(spec.axes)
-    }
-    identity = first_of(arrays, ID_NAMES)
-    numbers = np.arange(len(flux)) if first is None else first
-    ids = _text(np.asarray(arrays[identity])) if identity else numbers.astype(str)
-    axes = {"wavelength_angstrom": wavelength}
-    return Sample(schema, inputs, targets, {"id": ids}, name, axes)
-
-
-def grid(arrays: Mapping[str, np.ndarray], pixels: int, name: str) -> np.ndarray:
-    """The wavelengths of spectra in angstrom, increasing.
-
-    Raises:
-        DataError: If there are none, or they do not fit the flux.
-    """
-    found = first_of(arrays, WAVELENGTH)
-    log = first_of(arrays, LOG_WAVELENGTH)
-    if found:
-        wavelength = np.asarray(arrays[found], float)
-    elif log:
-        wavelength = 10.0 ** np.asarray(arrays[log], float)
-    elif pixels == CHALLENGE_PIXELS:
-        return CHALLENGE_FIRST + CHALLENGE_STEP * np.arange(pixels)
-    else:
-        raise DataError(
-            f"{name}: expected wavelengths (wavelength_angstrom, or loglam), "
-            f"found {', '.join(arrays) or 'nothing'}",
-            hint="Add a dataset wavelength_angstrom of one value for each pixel.",
-        )
-    if wavelength.ndim == 2 and np.ptp(wavelength, axis=0).max() == 0:
-        wavelength = wavelength[0]
-    if wavelength.shape != (pixels,) or not (np.diff(wavelength) > 0).all():
-        raise DataError(
-            f"{name}: expected one increasing wavelength for each of {pixels} pixels, "
-            f"found shape {wavelength.shape}",
-            hint="All rows of a file share one grid: sort it, or split the file.",
-        )
-    return wavelength
-
-
-def _inverse_variance(arrays, flux, name) -> np.ndarray | None:
-    found, error = first_of(arrays, IVAR), first_of(arrays, ERROR)
-    if found:
-        ivar = _matched(arrays[found], flux, found, name)
-    elif error:
-        sigma = _matched(arrays[error], flux, error, name)
-        good = np.isfinite(sigma) & (sigma > 0)
-        ivar = np.where(good, 1.0 / np.where(good, sigma, 1.0) ** 2, 0.0)
-    else:
-        return None
-    ivar = np.where(np.isfinite(ivar) & (ivar > 0), ivar, 0.0)
-    return np.broadcast_to(ivar, flux.shape).astype("float32")
-
-
-def _matched(array, flux, key, name) -> np.ndarray:
-    array = np.asarray(array)
-    if array.shape not in (flux.shape, flux.shape[1:]):
-        raise DataError(
-            f"{name}: expected {key} of the shape of the flux {flux.shape}, found "
-            f"{array.shape}"
-        )
-    return array.astype(np.float64)
-
-
-def _flux(arrays: Mapping[str, np.ndarray], name: str) -> str:
-    found = first_of(arrays, FLUX)
-    if found is None:
-        raise DataError(
-            f"{name}: expected an array flux or spectra, found "
-            f"{', '.join(arrays) or 'nothing'}",
-            hint="Save the flux over the continuum under the name flux.",
-        )
-    return found
-
-
-def _text(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind == "O":
-        return np.array([x.decode() if isinstance(x, bytes) else str(x) for x in array])
-    return array.astype(str)
-
-
-_GRIDS = (*WAVELENGTH, *LOG_WAVELENGTH)
 
 
 def _open_fits(path: Path, schema: Schema, on_bad, progress) -> MemorySource:
@@ -300,8 +172,6 @@ def _fits_row(file: Path, schema: Schema) -> Sample:
     try:
         arrays = read_fits_spectrum(file)
     except DataError:
-        from keras_astro.data.readers.specutils import read_file
-
         sample = read_file(file, schema)
         if sample is None:
             raise

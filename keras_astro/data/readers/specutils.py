@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_astro.data.readers.spectra import spectra_sample
+from keras_astro.data.readers.spectrum_rows import spectra_sample
 from keras_astro.data.sample import Sample, Schema
 
 # What its many loaders raise of files that are not theirs, or that are damaged.

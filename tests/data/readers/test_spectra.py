@@ -12,7 +12,8 @@ from astropy.nddata import StdDevUncertainty
 from astropy.table import Table
 
 from keras_astro.data.readers import open_many, open_source
-from keras_astro.data.readers.spectra import CHALLENGE_PIXELS, open_spectra
+from keras_astro.data.readers.spectra import open_spectra
+from keras_astro.data.readers.spectrum_rows import CHALLENGE_PIXELS
 from keras_astro.data.readers.specutils import from_specutils
 from keras_astro.data.sample import Sample
 from keras_astro.data.schemas import CGM
