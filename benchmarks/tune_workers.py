@@ -4,9 +4,10 @@
 
 The same trials are run by each number of workers, every worker on one thread. Printed
 are the wall-clock time of the whole search, start of the processes included, and of
-its trials alone, from the first one handed out to the last one ended. The load average
-is printed with them: on a shared machine a second process also gets a second share of
-the cores, and the ratio is no clean figure.
+its trials alone, from the first one handed out to the last one ended. Also
+printed are the cores that the workers kept busy, which bound the speed-up, and the load
+average: on a shared machine a second process also gets a second share of the cores, and
+the ratio is no clean figure.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import tempfile
 import time
 from pathlib import Path
@@ -38,7 +40,7 @@ def measure(workers: int, settings: list[str], folder: Path) -> dict[str, float]
     def progress(event):
         moments.append(time.monotonic())
 
-    load = os.getloadavg()[0]
+    load, used = os.getloadavg()[0], processor_seconds()
     began = time.monotonic()
     result = search(
         task,
@@ -49,15 +51,23 @@ def measure(workers: int, settings: list[str], folder: Path) -> dict[str, float]
         team=Team(workers=workers, command=kastro_worker("lensing", folder)),
         story=print,
     )
+    whole = time.monotonic() - began
     return {
         "workers": workers,
         "trials": len(result.records),
-        "whole_s": round(time.monotonic() - began, 1),
+        "whole_s": round(whole, 1),
+        "cores_busy": round((processor_seconds() - used) / whole, 2),
         "trials_s": round(moments[-1] - moments[0], 1),
         "sum_of_trials_s": round(sum(r.seconds for r in result.records), 1),
         "load_before": round(load, 2),
         "load_after": round(os.getloadavg()[0], 2),
     }
+
+
+def processor_seconds() -> float:
+    """What all processes that were started and have ended took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

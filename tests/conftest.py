@@ -38,6 +38,18 @@ def pytest_sessionstart(session):
         pytest.exit("keras_astro.tuning is not importable: run pip install -e .", 2)
 
 
+# Folders whose tests share a trained run or a server.
+SHARING = ("cli", "explore", "exports", "serving", "tuning")
+
+
+def pytest_collection_modifyitems(items):
+    # Of several processes one runs all tests of a group, so that a run is trained once.
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        group = folder if folder in SHARING else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def root():
     """The repository root."""
