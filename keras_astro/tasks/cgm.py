@@ -19,7 +19,6 @@ from keras_astro.models.refine import VELOCITY_STARTS, refine
 from keras_astro.models.spectrum_grid import SpectrumGrid
 from keras_astro.models.voigt_decoder import voigt_decoder
 from keras_astro.simulate.cgm import iter_simulate
-from keras_astro.simulate.cgm_config import CgmSimulation
 from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.tasks.cgm_codes import free_codes_stage
 from keras_astro.tasks.cgm_config import CgmConfig
@@ -89,10 +88,7 @@ class CgmTask(Task):
         self, config: CgmConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0
     ) -> Iterator[Sample]:
         """Spectra of known gas, as the configuration says."""
-        prior = CgmSimulation.preset(config.simulation.preset)
-        prior = prior.replace(redshift=config.system.redshift)
-        if config.simulation.noise is not None:
-            prior = prior.replace(noise=config.simulation.noise)
+        prior = config.simulation.prior(config.system.redshift)
         return iter_simulate(prior, n, seed=seed, jobs=jobs, skip=skip)
 
     def prepare(self, config: CgmConfig, parts: Parts) -> Prepared:

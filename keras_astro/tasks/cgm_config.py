@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig, TuneConfig
-from keras_astro.simulate.cgm_config import LOW_IONS, NINE_LINES
+from keras_astro.simulate.cgm_config import LOW_IONS, NINE_LINES, CgmSimulation
+from keras_astro.simulate.kernels import Kernel, read_kernel
 from keras_astro.tasks.objective_config import CodeObjective
 
 
@@ -75,6 +76,26 @@ class Simulation(Section):
     preset: Literal["single-cloud", "multi-cloud", "challenge-like"] = "single-cloud"
     # Standard deviation over the continuum; None: as the preset.
     noise: float | None = Field(None, ge=0)
+    # Line-spread function: full width of a Gaussian in km/s, or the name of a file of
+    # two columns, velocity in km/s and value. The settings keep the table itself, so
+    # that they say the same when the file is elsewhere. None: as the preset.
+    kernel: Annotated[float, Field(ge=0)] | Kernel | None = None
+
+    @field_validator("kernel", mode="before")
+    @classmethod
+    def _table(cls, value: Any) -> Any:
+        return read_kernel(value) if isinstance(value, str) else value
+
+    def prior(self, redshift: float) -> CgmSimulation:
+        """What is drawn, with the system at a redshift."""
+        changes: dict[str, Any] = {"redshift": redshift}
+        if self.noise is not None:
+            changes["noise"] = self.noise
+        if isinstance(self.kernel, tuple):
+            changes["kernel"] = self.kernel
+        elif self.kernel is not None:
+            changes["fwhm_kms"] = self.kernel
+        return CgmSimulation.preset(self.preset).replace(**changes)
 
 
 class CgmConfig(RunConfig):
