@@ -29,6 +29,9 @@ class Preprocessing(Section):
     # Measured: 2e-4 of the variance costs 3e-7 of loss and halves the pixels that
     # 1e-6 of it would need.
     lost_variance: float = Field(2e-4, ge=0, lt=0.5)
+    # Pixels that move by more than this beyond noise in any row are modelled too. Each
+    # row counts as smoothed, so that a bad pixel of one row is none of them.
+    least_span: float = Field(0.1, gt=0)
     # Smoothing of the variance before it is compared with noise, in pixels.
     smooth_pixels: int = Field(9, ge=1)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import DataError
@@ -79,12 +80,16 @@ def choose_pixels(
         DataError: If no pixel of any row has a weight.
     """
     count, total, square = 0.0, 0.0, 0.0
+    least, most = np.inf, -np.inf
     for block in source.blocks(BLOCK):
         lost, weight = observe(block)
         good = weight > 0
         count = count + good.sum(axis=0)
         total = total + lost.sum(axis=0, dtype=np.float64)
         square = square + np.square(lost, dtype=np.float64).sum(axis=0)
+        smooth = _smoothed(lost, good, settings.smooth_pixels)
+        least = np.minimum(least, np.where(good, smooth, np.inf).min(axis=0))
+        most = np.maximum(most, np.where(good, smooth, -np.inf).max(axis=0))
     if not np.any(count):
         raise DataError(
             f"{source.name}: all pixels of all rows are masked or without error",
@@ -98,12 +103,26 @@ def choose_pixels(
         len(source),
         lost_variance=settings.lost_variance,
         smooth_pixels=settings.smooth_pixels,
+        span=np.where(count > 0, most - least, 0.0),
+        least_span=settings.least_span,
     )
     noise = np.sqrt(np.median(variance) / seen)
     rest = np.where(np.abs(mean) > SIGNIFICANT * noise, mean, 0.0)
     active = ActivePixels(len(mean), len(chosen), name="active")
     active.set_pixels(chosen, rest=np.clip(rest, 0.0, 1.0))
     return active, chosen
+
+
+def _smoothed(lost: np.ndarray, good: np.ndarray, pixels: int) -> np.ndarray:
+    """Means of neighbouring pixels that have a weight, `(row, pixel)`."""
+
+    def mean(values):
+        values = values.astype("float32")
+        return uniform_filter1d(values, pixels, axis=1, mode="nearest")
+
+    if good.all():
+        return mean(lost)
+    return mean(lost) / np.maximum(mean(good), 1.0 / pixels)
 
 
 def read_observed(source: Source, active: ActivePixels) -> Observed:
