@@ -121,4 +121,5 @@ class CgmConfig(RunConfig):
     simulation: Simulation = Simulation()
     # Small batches: 1600 rows need many steps, and wide layers keep them efficient.
     train: TrainConfig = TrainConfig(epochs=80, batch_size=32, learning_rate=2e-3)
-    tune: TuneConfig = TuneConfig(trials=8, epochs=40, oracle="grid")
+    # A trial for each number of latents.
+    tune: TuneConfig = TuneConfig(trials=7, epochs=40, oracle="grid")
