@@ -131,21 +131,21 @@ def read_observed(source: Source, active: ActivePixels) -> Observed:
     rest = keras.ops.convert_to_numpy(active.rest)
     others = np.ones(active.pixels, bool)
     others[chosen] = False
-    parts, plain = [], True
+    # Filled in place: parts that are joined at the end would take the memory twice.
+    absorption = np.empty((len(source), len(chosen)), np.float32)
+    weights, parts, start = None, [], 0
     for block in source.blocks(BLOCK):
         lost, weight = observe(block)
+        rows = slice(start, start + len(lost))
+        absorption[rows] = lost[:, chosen]
+        if weights is None and not (weight == 1).all():
+            weights = np.ones_like(absorption)
+        if weights is not None:
+            weights[rows] = weight[:, chosen]
         good = weight > 0
         missed = np.where(good, lost - rest, 0.0)[:, others]
-        plain = plain and bool((weight == 1).all())
-        parts.append(
-            (
-                lost[:, chosen],
-                weight[:, chosen],
-                np.square(missed, dtype=np.float64).sum(axis=1),
-                good.sum(axis=1),
-            )
-        )
-    absorption, weight, rest_square, counted = (
-        np.concatenate(part) for part in zip(*parts, strict=True)
-    )
-    return Observed(absorption, None if plain else weight, rest_square, counted)
+        square = np.square(missed, dtype=np.float64).sum(axis=1)
+        parts.append((square, good.sum(axis=1)))
+        start = rows.stop
+    square, counted = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Observed(absorption, weights, square, counted)
