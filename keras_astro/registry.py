@@ -28,6 +28,7 @@ MODULES = (
     "keras_astro.layers.domain",
     "keras_astro.layers.ensemble",
     "keras_astro.layers.free_codes",
+    "keras_astro.layers.known_codes",
     "keras_astro.layers.interpolation",
     "keras_astro.layers.likelihoods",
     "keras_astro.layers.masked",

@@ -81,9 +81,8 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
     summary = (
         f"{len(completed)} trials by {tune.oracle} search in {_duration(seconds)}"
         f"{f', {len(failed)} failed' if failed else ''}"
-        f"{f', {pruned} stopped early' if pruned else ''}. No trial saw an anomaly "
-        "label: the objective is held-out reconstruction and the detection of "
-        "simulated anomalies injected into held-out rows, and lower is better."
+        f"{f', {pruned} stopped early' if pruned else ''}. The objective is "
+        f"{result.space.objective}; lower is better."
     )
     content = {
         "axes": [_axis(axis) for axis in axes],

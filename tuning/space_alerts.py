@@ -6,6 +6,7 @@ from keras_astro.tuning.spaces import Dimension, SearchSpace
 
 SPACE = SearchSpace(
     task="alerts",
+    objective="the balanced error of validation rows and their reconstruction error",
     dimensions=(
         Dimension(
             "train.batch_size",

@@ -6,6 +6,10 @@ from keras_astro.tuning.spaces import Dimension, SearchSpace
 
 SPACE = SearchSpace(
     task="cgm",
+    objective=(
+        "the spectra challenge's loss: the squared error of validation rows "
+        "with refined latents, and the price of the latents"
+    ),
     dimensions=(
         Dimension(
             "model.latent_dim",

@@ -6,6 +6,7 @@ from keras_astro.tuning.spaces import Dimension, SearchSpace
 
 SPACE = SearchSpace(
     task="galaxies",
+    objective="the loss of validation rows, log score and squared errors together",
     dimensions=(
         Dimension(
             "objective.square_weight",

@@ -6,6 +6,10 @@ from keras_astro.tuning.spaces import Dimension, SearchSpace
 
 SPACE = SearchSpace(
     task="lensing",
+    objective=(
+        "held-out reconstruction and the detection of simulated anomalies "
+        "injected into held-out rows; no trial saw an anomaly label"
+    ),
     dimensions=(
         Dimension(
             "train.batch_size",

@@ -6,6 +6,9 @@ from keras_astro.tuning.spaces import Dimension, SearchSpace
 
 SPACE = SearchSpace(
     task="stellar",
+    objective=(
+        "the negative log-likelihood of validation labels and the reconstruction error"
+    ),
     dimensions=(
         Dimension(
             "train.batch_size",

@@ -103,6 +103,7 @@ class SearchSpace:
         during_search: Overrides of every trial that the best configuration does not
             keep: parts of a run that the objective does not depend on.
         withheld: Targets that no trial may see, because they tell anomalies apart.
+        objective: What is minimised, as the page of a search says it.
 
     Example:
         >>> import keras_tuner
@@ -116,6 +117,7 @@ class SearchSpace:
     dimensions: tuple[Dimension, ...]
     during_search: Mapping[str, Any] = field(default_factory=dict)
     withheld: tuple[str, ...] = ("is_anomaly",)
+    objective: str = "the task's error on validation rows"
 
     def around(self, config: RunConfig) -> SearchSpace:
         """The space of a run: dimensions without effect dropped, its settings first.

@@ -42,15 +42,23 @@ def baseline_errors(
 
 
 def _principal(absorption, test, mean, wanted) -> dict[int, np.ndarray]:
-    centred = absorption - mean
-    # The smaller of the two Gram matrices has the same components.
-    if len(centred) > centred.shape[1]:
-        _, vectors = np.linalg.eigh(centred.T @ centred)
-        basis = vectors[:, ::-1].T
-    else:
-        _, _, basis = np.linalg.svd(centred, full_matrices=False)
-    coefficients = (test.absorption - mean) @ basis[: max(wanted, default=0)].T
+    basis = leading_components(absorption - mean, max(wanted, default=1))
+    coefficients = (test.absorption - mean) @ basis.T
     return {d: _errors(test, mean + coefficients[:, :d] @ basis[:d]) for d in wanted}
+
+
+def leading_components(centred: np.ndarray, count: int) -> np.ndarray:
+    """The first right singular vectors, `(component, pixel)`, by Lanczos iteration.
+
+    Ten of ten thousand take a hundredth of the time that all of them take.
+    """
+    from scipy.sparse.linalg import svds
+
+    if count >= min(centred.shape) - 1:
+        return np.linalg.svd(centred, full_matrices=False)[2][:count]
+    start = np.random.default_rng(0).normal(size=min(centred.shape))
+    _, values, basis = svds(centred, k=count, v0=start.astype(centred.dtype))
+    return basis[np.argsort(values)[::-1]]
 
 
 def _non_negative(train: Observed, test: Observed, components: int) -> np.ndarray:

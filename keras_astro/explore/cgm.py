@@ -14,7 +14,6 @@ from keras_astro.explore.panels import Chart, Curve, Facts, Scene, sparkline
 from keras_astro.explore.stellar import good, place
 from keras_astro.simulate import cgm
 from keras_astro.simulate.cgm_clouds import Gas, draw_gas
-from keras_astro.simulate.cgm_config import CgmSimulation
 from keras_astro.simulate.cgm_lines import get_line
 
 # A window around a line, in units of its wavelength: 500 km/s to each side.
@@ -46,8 +45,7 @@ class CgmCase(Case):
 
     def __init__(self, config, predictor=None, axes=None):
         super().__init__(config, predictor, axes)
-        prior = CgmSimulation.preset(config.simulation.preset)
-        prior = prior.replace(redshift=config.system.redshift)
+        prior = config.simulation.prior(config.system.redshift)
         grid = self.axes.get("wavelength_angstrom")
         if grid is not None:
             step = float(grid[-1] - grid[0]) / (len(grid) - 1)
@@ -59,8 +57,7 @@ class CgmCase(Case):
     @property
     def groups(self):
         """Controls of the first cloud and of the spectrograph."""
-        noise = self.config.simulation.noise
-        noise = self.prior.noise if noise is None else noise
+        noise = self.prior.noise
         sightline = (
             Slider("clouds", "Clouds (more by the seed)", 1, MOST, 1, "", 1),
             Slider("noise", "Noise over the continuum", 0, 0.2, noise, "", 0.001),

@@ -34,7 +34,11 @@ class RunPredictor(Predictor):
         self.manifest = from_run(path)
         model = load_model(path / "model.keras")
         endpoints = get_task(self.manifest["task"]).endpoints(model)
-        self.functions = {name: tf.function(m) for name, m in endpoints.items()}
+        # Numbers of rows differ from call to call, as where a refinement goes on with
+        # those rows that have not settled: a graph for each would take far longer.
+        self.functions = {
+            name: tf.function(m, reduce_retracing=True) for name, m in endpoints.items()
+        }
         self.tensor = tf.constant
 
     def call(self, signature, inputs):

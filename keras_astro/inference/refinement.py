@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from keras_astro.errors import ArtefactError
+from keras_astro.inference.codes import unpack_codes
 from keras_astro.inference.loaded import Predictor
-from keras_astro.models.refine import VELOCITY_STARTS, Refined, refine
+from keras_astro.models.refine import Refined, refine, velocity_starts
 
 # What refinement adds to a table: units and description by name.
 TERMS = {
@@ -66,8 +67,16 @@ def refine_latents(
         seen["weight"],
         steps=steps,
         errors_known="ivar" in inputs,
-        starts=VELOCITY_STARTS,
+        starts=starts_of(predictor.manifest, z.shape[1]),
     )
+
+
+def starts_of(manifest: Mapping[str, Any], latents: int) -> np.ndarray:
+    """Codes to begin from: plain spectra, and training rows where a model has them."""
+    plain = velocity_starts(latents)
+    if "starts" not in manifest:
+        return plain
+    return np.concatenate([plain, unpack_codes(manifest["starts"])])
 
 
 def refined_outputs(

@@ -8,6 +8,9 @@ from keras import ops
 
 from keras_astro.registry import register
 
+# Standard deviations that noise reaches nowhere in a hundred million values.
+EXTREME = 5.5
+
 
 @register()
 class ActivePixels(keras.layers.Layer):
@@ -86,18 +89,25 @@ def find_active(
     *,
     lost_variance: float,
     smooth_pixels: int,
+    span: np.ndarray | None = None,
+    least_span: float = 0.0,
 ) -> np.ndarray:
     """Pixels whose variance is more than noise and worth a model.
 
     The noise is the median variance. Smoothing makes broad, weak absorption stand out
     of the scatter of variances. Of what does stand out, the least varying pixels are
-    left out as long as all of them together hold `lost_variance` of the whole.
+    left out as long as all of them together hold `lost_variance` of the whole. Lines
+    that few rows show hold next to none of it, so that pixels which move far in any row
+    are kept, however rarely they do.
 
     Args:
         variance: Variance of the training rows, `(pixel,)`.
         rows: Number of training rows.
         lost_variance: Share of the variance above the noise that may be lost.
         smooth_pixels: Width of the smoothing.
+        span: Largest minus least value of the training rows, each smoothed by as many
+            pixels, `(pixel,)`.
+        least_span: Span beyond what noise alone gives from which a pixel is kept.
 
     Returns:
         Indices, increasing; at least one.
@@ -111,4 +121,8 @@ def find_active(
     summed = np.cumsum(excess[order])
     first = int(np.searchsorted(summed, lost_variance * summed[-1], side="right"))
     chosen = np.sort(order[min(first, len(order) - 1) :])
-    return chosen[excess[chosen] > 0] if summed[-1] > 0 else chosen[-1:]
+    chosen = chosen[excess[chosen] > 0] if summed[-1] > 0 else chosen[-1:]
+    if span is None:
+        return chosen
+    by_noise = 2 * EXTREME * np.sqrt(noise / smooth_pixels)
+    return np.union1d(chosen, np.flatnonzero(span > by_noise + least_span))

@@ -7,6 +7,7 @@ import keras
 from keras_astro.layers.absorption import Absorption, WeightedMeanSquare
 from keras_astro.layers.active import ActivePixels
 from keras_astro.layers.conformal import AtMost, ConformalPValue
+from keras_astro.layers.known_codes import KnownCodes
 
 SPECTRUM = ("flux", "ivar", "mask")
 
@@ -16,6 +17,7 @@ def spectrum_model(
     encoder: keras.Model,
     decoder: keras.Model,
     *,
+    known_rows: int,
     calibration_rows: int,
     false_positive_rate: float,
 ) -> keras.Model:
@@ -25,6 +27,7 @@ def spectrum_model(
         active: The pixels that are modelled.
         encoder: Their absorption to `z`.
         decoder: `z` to their absorption.
+        known_rows: Rows whose codes are kept as starts of a refinement.
         calibration_rows: Rows behind the p-values.
         false_positive_rate: The p-value at which a spectrum is flagged.
 
@@ -40,7 +43,8 @@ def spectrum_model(
     }
     lost, weight = Absorption(name="lost")([spectrum[name] for name in SPECTRUM])
     seen = active(lost)
-    z = encoder(seen)
+    known = KnownCodes(known_rows, encoder.output_shape[-1], name="known_codes")
+    z = known(encoder(seen))
     modelled = decoder(z)
     whole = active(modelled, inverse=True)
     pair = [lost, whole, weight]

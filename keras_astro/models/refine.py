@@ -6,7 +6,7 @@ codes to what they decode to will do, be it TFLite's, TensorFlow's or a formula.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,17 @@ STEP = 1e-2
 # Damping at the start, and by how much it falls after a success and grows after none.
 DAMPING, EASED, STRESSED = 1e-2, 0.3, 4.0
 TRIALS = 3
+# A step that lowers a row's sum by less than this share of it is its last.
+SETTLED = 1e-4
 # Unexplained share of the weighted sum of squares from which other starts are tried.
 UNEXPLAINED = 0.01
-# First latents of those starts, the other latents 0: velocities in units of 100 km/s
-# where the decoder moves a spectrum. An encoder that takes one line for another leaves
-# a code from where no slope leads back; a plain spectrum at some velocity does not.
-VELOCITY_STARTS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+# Of many starts, those that are nearest to a row's data are tried, by a few steps each;
+# the best of them goes on.
+TRIED, FEW_STEPS = 8, 6
+# Velocities of plain spectra to start from, in units of 100 km/s. An encoder that takes
+# one line for another leaves a code from where no slope leads back; a plain spectrum at
+# some velocity does not.
+VELOCITIES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 # Values decoded together; bounds the memory whatever the number of pixels.
 TOGETHER = 8_000_000
 
@@ -46,6 +51,18 @@ class Refined:
     before: np.ndarray
 
 
+def velocity_starts(latents: int) -> np.ndarray:
+    """Codes of plain spectra at several velocities, for decoders that move spectra.
+
+    Example:
+        >>> velocity_starts(2)[:2].tolist()
+        [[-2.0, 0.0], [-1.0, 0.0]]
+    """
+    codes = np.zeros((len(VELOCITIES), latents), np.float32)
+    codes[:, 0] = VELOCITIES
+    return codes
+
+
 def refine(
     decode: Decode,
     z: np.ndarray,
@@ -54,7 +71,7 @@ def refine(
     *,
     steps: int = 25,
     errors_known: bool = True,
-    starts: Sequence[float] = (),
+    starts: np.ndarray | None = None,
 ) -> Refined:
     """Moves codes to where `sum_i w_i (x_i - decode(z)_i)^2` is least.
 
@@ -68,8 +85,9 @@ def refine(
         steps: Steps at most.
         errors_known: Whether weights are inverse variances. Otherwise the covariance
             is scaled so that chi square is what its degrees of freedom make expected.
-        starts: First latents of codes that are 0 otherwise, to begin from as well in
-            rows that leave more than a hundredth of their sum of squares; the least
+        starts: Codes to begin from as well, `(start, latent)`, in rows that leave more
+            than a hundredth of their sum of squares: the eight of them whose spectra
+            are nearest to a row take six steps each, the best goes on, and the least
             sum wins.
 
     Returns:
@@ -89,10 +107,9 @@ def refine(
     z = np.asarray(z, np.float32)
     found = _in_parts(decode, z, observed, weight, steps)
     poor = found.chi_square > UNEXPLAINED * _cost(observed, weight)
-    seen, weighted = observed[poor], weight[poor]
-    for first in starts if poor.any() else ():
-        begin = np.zeros_like(z[poor])
-        begin[:, 0] = first
+    if steps and starts is not None and len(starts) and poor.any():
+        seen, weighted = observed[poor], weight[poor]
+        begin = _best_start(decode, np.float32(starts), seen, weighted)
         _take_better(found, poor, _in_parts(decode, begin, seen, weighted, steps))
     if not errors_known:
         freedom = np.maximum((weight > 0).sum(axis=1) - z.shape[1], 1)
@@ -103,7 +120,7 @@ def refine(
 def _in_parts(decode, z, observed, weight, steps) -> Refined:
     rows = max(1, TOGETHER // (2 * z.shape[1] * observed.shape[1]))
     parts = [
-        _refine(
+        _refined(
             decode, z[i : i + rows], observed[i : i + rows], weight[i : i + rows], steps
         )
         for i in range(0, len(z), rows)
@@ -124,45 +141,90 @@ def _take_better(found: Refined, rows: np.ndarray, other: Refined) -> None:
         getattr(found, name)[places] = getattr(other, name)[better]
 
 
-def _refine(decode, z, observed, weight, steps) -> Refined:
-    damping = np.full(len(z), DAMPING)
-    residual = decode(z) - observed
-    cost = _cost(residual, weight)
-    before = cost
-    for _ in range(steps):
-        curvature, slope = _normal_equations(decode, z, residual, weight)
-        moved = np.zeros(len(z), bool)
-        for _ in range(TRIALS):
-            trial = z - _solve(curvature, slope, damping).astype(np.float32)
-            trial_residual = decode(trial) - observed
-            trial_cost = _cost(trial_residual, weight)
-            better = trial_cost < cost
-            z = np.where(better[:, None], trial, z)
-            residual = np.where(better[:, None], trial_residual, residual)
-            cost = np.where(better, trial_cost, cost)
-            damping = np.clip(damping * np.where(better, EASED, STRESSED), 1e-9, 1e6)
-            moved |= better
-            if moved.all():
-                break
-        if not moved.any():
-            break
-    curvature, _ = _normal_equations(decode, z, residual, weight)
+def _best_start(decode, starts, observed, weight) -> np.ndarray:
+    """Of the starts nearest to each row the best after a few steps, `(row, latent)`."""
+    rows = max(1, TOGETHER // (starts.shape[1] * observed.shape[1]))
+    near = _nearest(decode, starts, observed, weight)
+    best = starts[near[:, 0]]
+    least = np.full(len(best), np.inf)
+    for place in near.T:
+        for i in range(0, len(best), rows):
+            part = slice(i, i + rows)
+            z, cost, _ = _descend(
+                decode, starts[place[part]], observed[part], weight[part], FEW_STEPS
+            )
+            better = cost < least[part]
+            best[part] = np.where(better[:, None], z, best[part])
+            least[part] = np.where(better, cost, least[part])
+    return best
+
+
+def _nearest(decode, starts, observed, weight) -> np.ndarray:
+    """Numbers of the starts whose spectra are nearest to each row, `(row, tried)`."""
+    together = max(1, TOGETHER // observed.shape[1])
+    weighted, parts = weight * observed, []
+    for i in range(0, len(starts), together):
+        made = decode(starts[i : i + together])
+        parts.append(weight @ np.square(made).T - 2 * weighted @ made.T)
+    distance = np.concatenate(parts, axis=1)
+    return np.argsort(distance, axis=1, kind="stable")[:, :TRIED]
+
+
+def _refined(decode, z, observed, weight, steps) -> Refined:
+    before = _cost(decode(z) - observed, weight)
+    z, cost, residual = _descend(decode, z, observed, weight, steps, central=True)
+    curvature, _ = _normal_equations(decode, z, observed, residual, weight, True)
     floor = 1e-9 * np.trace(curvature, axis1=1, axis2=2)[:, None, None] + 1e-30
     covariance = np.linalg.inv(curvature + floor * np.eye(z.shape[1]))
     return Refined(z, covariance, cost, before)
+
+
+def _descend(decode, z, observed, weight, steps, *, central=False):
+    """Steps of all rows until each has settled: codes, sums and residuals."""
+    z, damping = z.copy(), np.full(len(z), DAMPING)
+    residual = decode(z) - observed
+    cost = _cost(residual, weight)
+    moving = np.arange(len(z))
+    for _ in range(steps):
+        x, w, before = observed[moving], weight[moving], cost[moving]
+        curvature, slope = _normal_equations(
+            decode, z[moving], x, residual[moving], w, central
+        )
+        left = np.arange(len(moving))
+        for _ in range(TRIALS):
+            rows = moving[left]
+            step = _solve(curvature[left], slope[left], damping[rows])
+            trial = z[rows] - step.astype(np.float32)
+            moved = decode(trial) - x[left]
+            reached = _cost(moved, w[left])
+            better = reached < cost[rows]
+            damping[rows] *= np.where(better, EASED, STRESSED)
+            taken = rows[better]
+            z[taken], residual[taken] = trial[better], moved[better]
+            cost[taken] = reached[better]
+            left = left[~better]
+            if not len(left):
+                break
+        damping = np.clip(damping, 1e-9, 1e6)
+        moving = moving[cost[moving] < (1 - SETTLED) * before]
+        if not len(moving):
+            break
+    return z, cost, residual
 
 
 def _cost(residual, weight) -> np.ndarray:
     return np.einsum("rp,rp,rp->r", weight, residual, residual, dtype=np.float64)
 
 
-def _normal_equations(decode, z, residual, weight):
-    """`J^T W J` and `J^T W r`, with J by central differences of all rows at once."""
-    latents = z.shape[1]
+def _normal_equations(decode, z, observed, residual, weight, central):
+    """`J^T W J` and `J^T W r`, with J by differences of all rows at once."""
+    rows, latents = z.shape
     offset = STEP * np.eye(latents, dtype=np.float32)
-    pairs = np.stack([z[:, None] + offset, z[:, None] - offset])
-    decoded = decode(pairs.reshape(-1, latents)).reshape(2, len(z), latents, -1)
-    jacobian = (decoded[0] - decoded[1]) / (2 * STEP)
+    ends = [z[:, None] + offset, z[:, None] - offset][: 2 if central else 1]
+    decoded = decode(np.stack(ends).reshape(-1, latents))
+    decoded = decoded.reshape(len(ends), rows, latents, -1)
+    other = decoded[1] if central else (residual + observed)[:, None]
+    jacobian = (decoded[0] - other) / (STEP * len(ends))
     weighted = jacobian * weight[:, None]
     curvature = weighted @ jacobian.transpose(0, 2, 1)
     slope = np.einsum("rlp,rp->rl", weighted, residual)

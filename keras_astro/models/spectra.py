@@ -16,8 +16,10 @@ from keras_astro.models.spectrum_grid import SpectrumGrid
 
 # With this bias a decoder starts at 0.25 % absorption: at the continuum, nearly.
 CONTINUUM_BIAS = -6.0
-# Of nodes and means where a spectrum is smooth.
-SMOOTH_KMS = 500.0
+# Of nodes and means where a spectrum is smooth, and of the blocks of pixels that are
+# drawn as one there: a continuum that falls as the cube of the wavelength changes by a
+# thousandth of its depth in such a block.
+SMOOTH_KMS, BLOCK_KMS = 500.0, 100.0
 
 
 def shift_encoder(
@@ -90,7 +92,7 @@ def shift_decoder(
     """Dense decoder of a spectrum at rest, moved by the first latent as a velocity.
 
     Where the grid is smooth, splines with nodes 500 km/s apart take a tenth of the
-    weights.
+    weights, and blocks of pixels 100 km/s wide are drawn as one.
 
     Args:
         grid: The pixels.
@@ -105,13 +107,21 @@ def shift_decoder(
     inputs = keras.Input((latent_dim,), name="z")
     velocity, shape = _parted(inputs)
     x = dense(shape, hidden, "decoder")
-    smooth = grid.smooth
+    coarse, place = _drawn(grid)
+    smooth = coarse.smooth
     parts = [
-        _moved(x, velocity, grid.wavelength[~smooth], step_kms, reach_kms, ""),
-        _moved(x, velocity, grid.wavelength[smooth], SMOOTH_KMS, reach_kms, "_smooth"),
+        _moved(x, velocity, coarse.wavelength[~smooth], step_kms, reach_kms, ""),
+        _moved(
+            x, velocity, coarse.wavelength[smooth], SMOOTH_KMS, reach_kms, "_smooth"
+        ),
     ]
-    t = _joined([part for part in parts if part is not None], smooth)
+    parts = [part for part in parts if part is not None]
+    t = parts[0] if len(parts) == 1 else layers.Concatenate(name="both")(parts)
     outputs = layers.Activation("sigmoid", name="absorption")(t)
+    if smooth.any():
+        spread = ActivePixels(coarse.pixels, grid.pixels, name="in_order")
+        spread.set_pixels(place, rest=np.zeros(coarse.pixels))
+        outputs = spread(outputs)
     return keras.Model(inputs, outputs, name="decoder")
 
 
@@ -155,14 +165,23 @@ def _moved(x, velocity, wavelength, step_kms: float, reach_kms: float, name: str
     return move([_depths(x, nodes, f"depths{name}"), velocity])
 
 
-def _joined(parts, smooth: np.ndarray):
-    """Values of the pixels that are not smooth and of those that are, in order."""
-    if len(parts) == 1:
-        return parts[0]
-    order = np.argsort(np.argsort(smooth, kind="stable"))
-    restore = ActivePixels(len(smooth), len(smooth), name="in_order")
-    restore.set_pixels(order, rest=np.zeros(len(smooth)))
-    return restore(layers.Concatenate(name="both")(parts))
+def _drawn(grid: SpectrumGrid) -> tuple[SpectrumGrid, np.ndarray]:
+    """What a decoder draws, and which of it each pixel of the grid shows.
+
+    Pixels that are not smooth come first, then the blocks of those that are.
+    """
+    fine = np.flatnonzero(~grid.smooth)
+    if len(fine) == grid.pixels:
+        return grid, fine
+    first, count = grid.blocks(grid.smooth, BLOCK_KMS)
+    place = np.empty(grid.pixels, int)
+    place[fine] = np.arange(len(fine))
+    place[grid.smooth] = len(fine) + np.repeat(np.arange(len(first)), count)
+    alone = grid.means(fine, np.ones(len(fine), int))
+    parts = (
+        [alone, grid.means(first, count)] if len(fine) else [grid.means(first, count)]
+    )
+    return SpectrumGrid.joined(parts), place
 
 
 def _parted(z):

@@ -189,6 +189,10 @@ class Task(abc.ABC):
         """The threshold of the full model and on how many rows it was set, if any."""
         return {}
 
+    def starts(self, model: keras.Model) -> np.ndarray | None:
+        """Codes that a search for the codes of other rows may begin from, if any."""
+        return None
+
     def whole_range(
         self, inputs: Mapping[str, np.ndarray], *, seed: int
     ) -> dict[str, np.ndarray]:

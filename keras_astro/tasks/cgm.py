@@ -15,11 +15,10 @@ from keras_astro.layers.conformal import decision_facts
 from keras_astro.losses.challenge import latent_penalty
 from keras_astro.losses.spectrum import SpectrumError
 from keras_astro.models import autoencoder, cgm, spectra, variational
-from keras_astro.models.refine import VELOCITY_STARTS, refine
+from keras_astro.models.refine import refine, velocity_starts
 from keras_astro.models.spectrum_grid import SpectrumGrid
 from keras_astro.models.voigt_decoder import voigt_decoder
 from keras_astro.simulate.cgm import iter_simulate
-from keras_astro.simulate.cgm_config import CgmSimulation
 from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.tasks.cgm_codes import free_codes_stage
 from keras_astro.tasks.cgm_config import CgmConfig
@@ -31,6 +30,10 @@ from keras_astro.tasks.cgm_pixels import (
     spectrum,
 )
 from keras_astro.tasks.penalised import penalised_autoencoder
+
+# Training rows whose codes are starts of a refinement: it costs as much time to decode
+# them as to refine four rows.
+KNOWN_ROWS = 1024
 
 # Units and description of every tensor with a name.
 TERMS = {
@@ -89,10 +92,7 @@ class CgmTask(Task):
         self, config: CgmConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0
     ) -> Iterator[Sample]:
         """Spectra of known gas, as the configuration says."""
-        prior = CgmSimulation.preset(config.simulation.preset)
-        prior = prior.replace(redshift=config.system.redshift)
-        if config.simulation.noise is not None:
-            prior = prior.replace(noise=config.simulation.noise)
+        prior = config.simulation.prior(config.system.redshift)
         return iter_simulate(prior, n, seed=seed, jobs=jobs, skip=skip)
 
     def prepare(self, config: CgmConfig, parts: Parts) -> Prepared:
@@ -150,13 +150,17 @@ class CgmTask(Task):
     ) -> keras.Model:
         """Joins the pieces; rows that nothing else has seen give the p-values."""
         fitted = models["autoencoder"]
+        encoder = variational.posterior_mean_encoder(fitted)
+        known = known_codes(encoder, prepared)
         model = cgm.spectrum_model(
             prepared.active,
-            variational.posterior_mean_encoder(fitted),
+            encoder,
             fitted.get_layer("decoder"),
+            known_rows=len(known),
             calibration_rows=len(parts.calibration),
             false_positive_rate=config.scores.false_positive_rate,
         )
+        model.get_layer("known_codes").codes.assign(known)
         scores = keras.Model(model.input, model.output["score"])
         held = [
             scores.predict_on_batch(dict(zip(cgm.SPECTRUM, rows, strict=True)))
@@ -168,6 +172,13 @@ class CgmTask(Task):
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""
         return cgm.endpoints(model)
+
+    def starts(self, model: keras.Model) -> np.ndarray | None:
+        """Codes of training rows; none of a model that was made without them."""
+        names = {layer.name for layer in model.layers}
+        if "known_codes" not in names:
+            return None
+        return keras.ops.convert_to_numpy(model.get_layer("known_codes").codes)
 
     def calibration(self, model: keras.Model) -> dict[str, float]:
         """False positive rate, number of calibration rows and score threshold."""
@@ -205,7 +216,9 @@ class CgmTask(Task):
             held.absorption,
             (held.weights > 0).astype("float32"),
             steps=config.refinement.steps,
-            starts=VELOCITY_STARTS,
+            starts=np.concatenate(
+                [velocity_starts(z.shape[1]), known_codes(encoder, prepared)]
+            ),
         )
         counted, rest = held.counted.sum(), held.rest_square.sum()
         refined = float((found.chi_square.sum() + rest) / counted)
@@ -216,6 +229,12 @@ class CgmTask(Task):
             "mse_amortised": float((found.before.sum() + rest) / counted),
             "penalty": penalty,
         }
+
+
+def known_codes(encoder: keras.Model, prepared: Prepared) -> np.ndarray:
+    """Codes of some training rows, where refinement may begin, `(row, latent)`."""
+    rows = prepared.train.absorption[:KNOWN_ROWS]
+    return encoder.predict(rows, verbose=0, batch_size=1024)
 
 
 def build_autoencoder(config: CgmConfig, prepared: Prepared) -> keras.Model:

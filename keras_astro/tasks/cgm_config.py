@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig, TuneConfig
-from keras_astro.simulate.cgm_config import LOW_IONS, NINE_LINES
+from keras_astro.simulate.cgm_config import LOW_IONS, NINE_LINES, CgmSimulation
+from keras_astro.simulate.kernels import Kernel, read_kernel
 from keras_astro.tasks.objective_config import CodeObjective
 
 
@@ -28,6 +29,9 @@ class Preprocessing(Section):
     # Measured: 2e-4 of the variance costs 3e-7 of loss and halves the pixels that
     # 1e-6 of it would need.
     lost_variance: float = Field(2e-4, ge=0, lt=0.5)
+    # Pixels that move by more than this beyond noise in any row are modelled too. Each
+    # row counts as smoothed, so that a bad pixel of one row is none of them.
+    least_span: float = Field(0.1, gt=0)
     # Smoothing of the variance before it is compared with noise, in pixels.
     smooth_pixels: int = Field(9, ge=1)
 
@@ -75,6 +79,26 @@ class Simulation(Section):
     preset: Literal["single-cloud", "multi-cloud", "challenge-like"] = "single-cloud"
     # Standard deviation over the continuum; None: as the preset.
     noise: float | None = Field(None, ge=0)
+    # Line-spread function: full width of a Gaussian in km/s, or the name of a file of
+    # two columns, velocity in km/s and value. The settings keep the table itself, so
+    # that they say the same when the file is elsewhere. None: as the preset.
+    kernel: Annotated[float, Field(ge=0)] | Kernel | None = None
+
+    @field_validator("kernel", mode="before")
+    @classmethod
+    def _table(cls, value: Any) -> Any:
+        return read_kernel(value) if isinstance(value, str) else value
+
+    def prior(self, redshift: float) -> CgmSimulation:
+        """What is drawn, with the system at a redshift."""
+        changes: dict[str, Any] = {"redshift": redshift}
+        if self.noise is not None:
+            changes["noise"] = self.noise
+        if isinstance(self.kernel, tuple):
+            changes["kernel"] = self.kernel
+        elif self.kernel is not None:
+            changes["fwhm_kms"] = self.kernel
+        return CgmSimulation.preset(self.preset).replace(**changes)
 
 
 class CgmConfig(RunConfig):
@@ -97,4 +121,5 @@ class CgmConfig(RunConfig):
     simulation: Simulation = Simulation()
     # Small batches: 1600 rows need many steps, and wide layers keep them efficient.
     train: TrainConfig = TrainConfig(epochs=80, batch_size=32, learning_rate=2e-3)
-    tune: TuneConfig = TuneConfig(trials=8, epochs=40, oracle="grid")
+    # A trial for each number of latents.
+    tune: TuneConfig = TuneConfig(trials=7, epochs=40, oracle="grid")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import DataError
@@ -79,12 +80,16 @@ def choose_pixels(
         DataError: If no pixel of any row has a weight.
     """
     count, total, square = 0.0, 0.0, 0.0
+    least, most = np.inf, -np.inf
     for block in source.blocks(BLOCK):
         lost, weight = observe(block)
         good = weight > 0
         count = count + good.sum(axis=0)
         total = total + lost.sum(axis=0, dtype=np.float64)
         square = square + np.square(lost, dtype=np.float64).sum(axis=0)
+        smooth = _smoothed(lost, good, settings.smooth_pixels)
+        least = np.minimum(least, np.where(good, smooth, np.inf).min(axis=0))
+        most = np.maximum(most, np.where(good, smooth, -np.inf).max(axis=0))
     if not np.any(count):
         raise DataError(
             f"{source.name}: all pixels of all rows are masked or without error",
@@ -98,6 +103,8 @@ def choose_pixels(
         len(source),
         lost_variance=settings.lost_variance,
         smooth_pixels=settings.smooth_pixels,
+        span=np.where(count > 0, most - least, 0.0),
+        least_span=settings.least_span,
     )
     noise = np.sqrt(np.median(variance) / seen)
     rest = np.where(np.abs(mean) > SIGNIFICANT * noise, mean, 0.0)
@@ -106,27 +113,39 @@ def choose_pixels(
     return active, chosen
 
 
+def _smoothed(lost: np.ndarray, good: np.ndarray, pixels: int) -> np.ndarray:
+    """Means of neighbouring pixels that have a weight, `(row, pixel)`."""
+
+    def mean(values):
+        values = values.astype("float32")
+        return uniform_filter1d(values, pixels, axis=1, mode="nearest")
+
+    if good.all():
+        return mean(lost)
+    return mean(lost) / np.maximum(mean(good), 1.0 / pixels)
+
+
 def read_observed(source: Source, active: ActivePixels) -> Observed:
     """All rows of a source on the modelled pixels, read in blocks."""
     chosen = keras.ops.convert_to_numpy(active.chosen)
     rest = keras.ops.convert_to_numpy(active.rest)
     others = np.ones(active.pixels, bool)
     others[chosen] = False
-    parts, plain = [], True
+    # Filled in place: parts that are joined at the end would take the memory twice.
+    absorption = np.empty((len(source), len(chosen)), np.float32)
+    weights, parts, start = None, [], 0
     for block in source.blocks(BLOCK):
         lost, weight = observe(block)
+        rows = slice(start, start + len(lost))
+        absorption[rows] = lost[:, chosen]
+        if weights is None and not (weight == 1).all():
+            weights = np.ones_like(absorption)
+        if weights is not None:
+            weights[rows] = weight[:, chosen]
         good = weight > 0
         missed = np.where(good, lost - rest, 0.0)[:, others]
-        plain = plain and bool((weight == 1).all())
-        parts.append(
-            (
-                lost[:, chosen],
-                weight[:, chosen],
-                np.square(missed, dtype=np.float64).sum(axis=1),
-                good.sum(axis=1),
-            )
-        )
-    absorption, weight, rest_square, counted = (
-        np.concatenate(part) for part in zip(*parts, strict=True)
-    )
-    return Observed(absorption, None if plain else weight, rest_square, counted)
+        square = np.square(missed, dtype=np.float64).sum(axis=1)
+        parts.append((square, good.sum(axis=1)))
+        start = rows.stop
+    square, counted = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Observed(absorption, weights, square, counted)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_astro import __version__
+from keras_astro.inference.codes import pack_codes
 from keras_astro.inference.grids import describe_grids
 from keras_astro.inference.hashes import sha256
 from keras_astro.inference.manifest import VERSION
@@ -41,7 +42,7 @@ def build_manifest(
         parent: Of a fine-tuned model, the run that it was before and what was done.
         preparation: Steps that made its rows from observed ones.
     """
-    signatures = {}
+    signatures, starts = {}, task.starts(model)
     for signature, endpoint in task.endpoints(model).items():
         signatures[signature] = {
             "inputs": {k: _spec(task, k, v) for k, v in endpoint.input.items()},
@@ -62,6 +63,7 @@ def build_manifest(
         "parameters": int(sum(np.prod(w.shape) for w in model.weights)),
         "quantization": "none",
         "metrics": {},
+        **({} if starts is None else {"starts": pack_codes(starts)}),
         **({"parent": dict(parent)} if parent else {}),
         **({"preparation": list(preparation)} if preparation else {}),
     }

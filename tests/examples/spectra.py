@@ -7,6 +7,7 @@ from keras_astro.layers.absorption import Absorption, WeightedMeanSquare
 from keras_astro.layers.active import ActivePixels
 from keras_astro.layers.blocks import BlockMean
 from keras_astro.layers.free_codes import FreeCodes
+from keras_astro.layers.known_codes import KnownCodes
 from keras_astro.layers.shift import RestSample, SplineShift
 from keras_astro.layers.voigt import VoigtAbsorption
 from keras_astro.losses.spectrum import SpectrumError
@@ -58,6 +59,7 @@ EXAMPLES = {
             "tflite": "codes of training rows are in no exported model",
         },
     ),
+    "KnownCodes": Example(lambda shape: KnownCodes(3, shape[0]), ROW, (ODD,)),
     "RestSample": Example(
         lambda shapes: RestSample(shapes[0][0]),
         [ROW, (1,)],

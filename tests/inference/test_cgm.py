@@ -10,7 +10,10 @@ from click.testing import CliRunner
 
 from keras_astro.errors import ArtefactError
 from keras_astro.inference import cgm
+from keras_astro.inference.predictor import open_predictor
+from keras_astro.inference.refinement import refine_latents, starts_of
 from keras_astro.inference.spectrum_quality import spectrum_flags
+from keras_astro.models.refine import velocity_starts
 
 FRESH = """
 import hashlib, json, sys
@@ -94,6 +97,28 @@ def test_the_run_itself_gives_the_same_functions(cgm_run, model, spectra):
     z = run.reduce_dimensionality(spectra[:5], refine=False)
     close = model.reduce_dimensionality(spectra[:5], refine=False)
     assert np.allclose(z, close, atol=0.02 * np.abs(z).max())
+
+
+def test_refinement_begins_from_spectra_that_were_trained_on(
+    cgm_run, cgm_tflite, model, spectra
+):
+    known = np.asarray(cgm_run.run.load_model().get_layer("known_codes").codes)
+    for path in (cgm_run.run.path, cgm_tflite):
+        starts = starts_of(open_predictor(path).manifest, 3)
+        assert np.array_equal(starts[:7], velocity_starts(3))
+        assert np.allclose(starts[7:], known, rtol=1e-3, atol=1e-3)
+    assert len(known) == len(cgm_run.parts.train)
+    # From codes that are far off, the known ones lead to where good ones lead.
+    predictor, inputs = model.predictor, {"flux": spectra}
+    lost = np.full((len(spectra), 3), 9.0, "float32")
+    begun = refine_latents(predictor, inputs, lost).chi_square
+    good = predictor.run("encode", inputs)["z"]
+    best = refine_latents(predictor, inputs, good).chi_square
+    assert np.median(begun / best) < 1.1
+
+
+def test_models_that_know_no_codes_begin_from_plain_spectra():
+    assert np.array_equal(starts_of({}, 6), velocity_starts(6))
 
 
 def test_predict_refine_adds_errors_to_the_table(cgm_tflite, cgm_run, tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.interpolate import BSpline
+from scipy.ndimage import uniform_filter1d
 
 from keras_astro.layers.absorption import Absorption, WeightedMeanSquare
 from keras_astro.layers.active import ActivePixels, find_active
@@ -66,6 +67,21 @@ def test_lost_variance_bounds_what_is_left_out():
     left = np.setdiff1d(np.arange(1000), found)
     assert variance[left].sum() <= 1e-2 * variance.sum()
     assert len(found) < 250
+
+
+def test_a_line_of_one_row_in_thousands_is_kept_and_a_bad_pixel_is_not():
+    flux = RNG.normal(0, 0.03, (3000, 800)).astype("float32")
+    depth = np.exp(-0.5 * ((np.arange(800) - 400) / 4.0) ** 2)
+    flux[:, 100:160] -= RNG.uniform(0, 1, (3000, 1)).astype("float32")
+    flux[7] -= 0.8 * depth.astype("float32")
+    flux[9, 600] = 0.6
+    span = np.ptp(uniform_filter1d(flux, 9, axis=1), axis=0)
+    variance = flux.var(axis=0)
+    asked = {"lost_variance": 1e-3, "smooth_pixels": 9}
+    assert not set(range(390, 411)) & set(find_active(variance, 3000, **asked))
+    found = find_active(variance, 3000, span=span, least_span=0.1, **asked)
+    assert set(range(395, 406)) <= set(found)
+    assert set(found) <= {*range(90, 170), *range(380, 421)}
 
 
 def test_spectra_that_never_vary_leave_one_pixel():

@@ -109,9 +109,13 @@ def test_other_starts_find_a_line_that_one_start_misses():
     lost = refine(narrow, begin, seen, one)
     assert np.abs(lost.z - truth)[0] < 1e-3
     assert (np.abs(lost.z - truth)[1:] > 0.1).all()
-    found = refine(narrow, begin, seen, one, starts=(-0.3, 0.3))
+    found = refine(narrow, begin, seen, one, starts=[[-0.3], [0.3]])
     assert np.abs(found.z - truth).max() < 1e-3
     assert found.before.tolist() == lost.before.tolist()
+    # Of many starts those that are nearest to a row are tried.
+    many = np.linspace(-0.5, 0.5, 101)[:, None]
+    again = refine(narrow, begin, seen, one, starts=many)
+    assert np.abs(again.z - truth).max() < 1e-3
     # The row that one start explains is not begun again.
     assert found.z[0] == lost.z[0]
     assert found.covariance[0] == lost.covariance[0]

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import yaml
 
+from keras_astro.config import build_config, set_values
 from keras_astro.errors import ConfigError
 from keras_astro.simulate import cgm
 from keras_astro.simulate.cgm_clouds import draw_gas
 from keras_astro.simulate.cgm_config import PRESETS, CgmSimulation
+from keras_astro.tasks.cgm_config import CgmConfig
 
 SMALL = CgmSimulation(pixels=1500, first_angstrom=1440.0, pixel_angstrom=0.1)
 
@@ -104,3 +107,47 @@ def test_single_clouds_have_the_columns_of_published_haloes():
 def test_unknown_presets_are_refused(refused):
     with refused(ConfigError, "noisy", "single-cloud"):
         CgmSimulation.preset("noisy")
+
+
+def broadened(setting):
+    """A narrow cloud's spectrum under a line-spread function of the command line."""
+    values = set_values({"task": "cgm"}, [setting])
+    config = build_config(CgmConfig, values, where="test")
+    prior = config.simulation.prior(config.system.redshift)
+    prior = prior.replace(pixels=1500, first_angstrom=1440.0, pixel_angstrom=0.1)
+    return config, cgm.simulate(prior, 3, seed=1).inputs["flux"]
+
+
+def test_the_line_spread_function_is_a_width_or_a_file(tmp_path):
+    velocity = np.linspace(-120, 120, 2001)
+    value = 7.0 * np.exp(-0.5 * (velocity / (40 / 2.35482)) ** 2)
+    path = tmp_path / "lsf.txt"
+    np.savetxt(path, np.column_stack([velocity, value]), header="km/s value")
+    _, wide = broadened("simulation.kernel=40")
+    config, tabulated = broadened(f"simulation.kernel={path}")
+    _, narrow = broadened("simulation.noise=0")
+    assert np.abs(wide - narrow).max() > 0.05
+    assert np.abs(wide - tabulated).max() < 1e-3
+    # The settings of a run say all of it, wherever the file has gone.
+    path.unlink()
+    kept = CgmConfig.model_validate(yaml.safe_load(config.to_yaml()))
+    assert kept == config
+    assert len(kept.simulation.kernel[0]) == 2001
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 2 3\n4 5 6\n7 8 9", "two columns"),
+        ("-1 0\n0 1\nx 0", "cannot be read"),
+        ("1 0\n0 1\n2 0", "increasing"),
+        ("-1 0\n0 -1\n1 0", "at least 0"),
+    ],
+)
+def test_files_without_a_line_spread_function_are_named(tmp_path, refused, text, words):
+    path = tmp_path / "lsf.csv"
+    path.write_text(text)
+    with refused(ConfigError, "simulation.kernel", path, words):
+        broadened(f"simulation.kernel={path}")
+    with refused(ConfigError, "simulation.kernel", "no.txt"):
+        broadened("simulation.kernel=no.txt")

@@ -99,6 +99,7 @@ def test_page_loads_nothing_and_holds_each_trial(result):
         assert len(trial["heights"]) == len(trial["texts"]) == len(content["axes"])
         assert all(0 <= h <= 1 for h in trial["heights"])
     assert "Trial 3: ValueError" in page
+    assert result.space.objective in html.unescape(page)
     assert "<script>alert" not in page
     assert html.escape("<script>alert(1)</script>") in page
 

@@ -156,3 +156,9 @@ def test_unknown_task_is_refused_with_a_suggestion():
     ) as caught:
         space("zzz")
     assert "did you mean" not in str(caught.value)
+
+
+def test_every_search_says_what_it_minimises():
+    said = [space(task).objective for task in SPACES]
+    assert SearchSpace("demo", ()).objective not in said
+    assert len(set(said)) == len(said)

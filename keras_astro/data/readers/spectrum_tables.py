@@ -50,7 +50,7 @@ def read_fits_spectrum(path: Path) -> dict[str, np.ndarray]:
             warnings.simplefilter("error", AstropyWarning)
             with path.open("rb") as file, fits.open(file, memmap=False) as hdus:
                 for hdu in hdus:
-                    found = _columns(hdu) or image_spectrum(hdu, path)
+                    found = _columns(hdu, path) or image_spectrum(hdu, path)
                     if found:
                         return found
                 kinds = ", ".join(hdu.name or "primary" for hdu in hdus)
@@ -68,7 +68,7 @@ def read_fits_spectrum(path: Path) -> dict[str, np.ndarray]:
     )
 
 
-def _columns(hdu) -> dict[str, np.ndarray] | None:
+def _columns(hdu, path: Path) -> dict[str, np.ndarray] | None:
     """The columns of a table with a spectrum; None of any other."""
     names = getattr(getattr(hdu, "columns", None), "names", None)
     if not names or hdu.data is None:
@@ -81,6 +81,8 @@ def _columns(hdu) -> dict[str, np.ndarray] | None:
             values = np.asarray(hdu.data[column])
             native = values.dtype.newbyteorder("=")
             found[key] = values.astype(native).reshape(-1)
+            if key == "wavelength":
+                found[key] = _angstrom(found[key], hdu.columns[column], path)
     place = found.get("wavelength", found.get("loglam"))
     if place is None or "flux" not in found:
         return None
@@ -99,3 +101,25 @@ def _columns(hdu) -> dict[str, np.ndarray] | None:
         if "ivar" in found:
             found["ivar"] = found["ivar"] * level**2
     return found
+
+
+def _angstrom(values: np.ndarray, column, path: Path) -> np.ndarray:
+    """Wavelengths in the unit that a column says; in angstrom where it says none.
+
+    Raises:
+        DataError: If it is no unit of a wavelength, frequency or energy.
+    """
+    from astropy import units
+
+    # Files write it in many ways that are no standard.
+    if not column.unit or column.unit.strip().lower().startswith("angstr"):
+        return values
+    try:
+        unit = units.Unit(column.unit)
+        return unit.to(units.AA, values, equivalencies=units.spectral())
+    except ValueError as error:
+        raise DataError(
+            f"{path}: expected a unit of wavelength of the column {column.name}, found "
+            f"{column.unit}",
+            hint="Write TUNIT as angstrom, nm, um, ...",
+        ) from error

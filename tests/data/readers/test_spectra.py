@@ -98,6 +98,27 @@ def test_segments_are_joined_and_the_continuum_divided_out(tmp_path):
     assert sample.meta["id"].tolist() == ["x1d"]
 
 
+@pytest.mark.parametrize("unit", ["Angstroms", "nm", "um", "THz", None])
+def test_tables_say_the_unit_of_their_wavelengths(tmp_path, unit):
+    column = WAVELENGTH
+    if unit in ("nm", "um", "THz"):
+        column = (WAVELENGTH * u.AA).to_value(unit, equivalencies=u.spectral())
+    table = fits.BinTableHDU(Table({"wavelength": column, "flux": FLUX[0]}))
+    if unit:
+        table.header["TUNIT1"] = unit
+    table.writeto(tmp_path / "a.fits")
+    sample = open_source(tmp_path / "a.fits", CGM).read()
+    assert np.allclose(sample.axes["wavelength_angstrom"], WAVELENGTH)
+    assert np.allclose(sample.inputs["flux"], FLUX[:1])
+
+
+def test_a_unit_of_something_else_is_refused(tmp_path, refused):
+    path = tmp_path / "a.fits"
+    Table({"WAVE": WAVELENGTH * u.kg, "FLUX": FLUX[0]}).write(path)
+    with refused(DataError, path, "WAVE", "kg", hint="TUNIT"):
+        open_source(path, CGM)
+
+
 def test_a_folder_of_tables_is_rows_and_other_grids_are_set_aside(tmp_path):
     columns = {"LOGLAM": np.log10(WAVELENGTH), "flux": FLUX[1], "ivar": np.ones(50)}
     Table(columns).write(tmp_path / "b.fits")
