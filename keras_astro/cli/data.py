@@ -13,7 +13,7 @@ path_argument = click.argument(
 task_option = click.option(
     "--task",
     default=None,
-    help="What the data is for. Default: what a store says it is for, else lensing.",
+    help="What the data is for. Default: what the file says, or its names and shapes.",
 )
 bad_option = click.option(
     "--on-bad",
@@ -31,15 +31,22 @@ def data():
 
 def _open(paths, task, on_bad):
     from keras_astro.data.readers import open_many
-    from keras_astro.data.store import store_task
+    from keras_astro.data.readers.kinds import likely_task
     from keras_astro.tasks.catalog import schema
 
-    task = task or store_task(paths[0]) or "lensing"
+    task = task or _told(paths[0], *likely_task(paths[0]))
     progress = RowProgress("checking") if on_bad == "quarantine" else None
     source = open_many(paths, schema(task), on_bad=on_bad, progress=progress)
     for name, reason in getattr(source, "quarantined", []):
         story(f"set aside: {name}: {reason}")
     return source
+
+
+def _told(path, task, reason):
+    """The task, and on stderr why it is taken for that, unless the file says so."""
+    if reason:
+        story(f"{path}: read as {task} ({reason}); for another case give --task")
+    return task
 
 
 def _open_pickles(paths, task, trusted, group):
@@ -49,6 +56,7 @@ def _open_pickles(paths, task, trusted, group):
     import numpy as np
 
     from keras_astro.data.readers import open_many
+    from keras_astro.data.readers.kinds import task_of_arrays
     from keras_astro.data.readers.pickles import one_group, read_pickle
     from keras_astro.errors import DataError, UsageError
     from keras_astro.tasks.catalog import schema
@@ -62,9 +70,11 @@ def _open_pickles(paths, task, trusted, group):
     with tempfile.TemporaryDirectory() as folder:
         copies = [Path(folder) / f"{path.stem}-{i}.npz" for i, path in enumerate(paths)]
         for path, copy in zip(paths, copies, strict=True):
-            np.savez(copy, **one_group(path, read_pickle(path), group))
+            arrays = one_group(path, read_pickle(path), group)
+            task = task or _told(path, *task_of_arrays(arrays))
+            np.savez(copy, **arrays)
         try:
-            return open_many(copies, schema(task or "lensing"))
+            return open_many(copies, schema(task))
         except DataError as error:
             # The user knows the pickle, not its copy.
             text = str(error)
@@ -127,12 +137,18 @@ def describe(paths, task, on_bad, as_json):
         for name, field in facts["fields"].items()
     ]
     header = ("field", "shape", "dtype", "units", "NaN", "min / median / max")
-    labels = ", ".join(f"{k}: {v}" for k, v in facts["labels"].items()) or "none"
     text = (
         f"{facts['name']}\n{facts['rows']} rows, {facts['groups']} objects, "
-        f"labels {labels}\n{table(rows, header)}"
+        f"labels {_labels(facts)}\n{table(rows, header)}"
     )
     answer(facts, text, as_json=as_json)
+
+
+def _labels(facts):
+    """Classes with their counts, or the names of what else is known of the rows."""
+    counts = [f"{name}: {count}" for name, count in facts["labels"].items()]
+    names = [k.partition("/")[2] for k in facts["fields"] if k.startswith("targets/")]
+    return ", ".join(counts or names) or "none"
 
 
 @data.command()

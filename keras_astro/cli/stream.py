@@ -63,6 +63,12 @@ EVERY_SECONDS = 10.0
 )
 @click.option("--follow", is_flag=True, help="Wait for further packets until stopped.")
 @click.option(
+    "--move-done",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder to which files of a source's folder go when they are dealt with.",
+)
+@click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
     default=None,
@@ -82,6 +88,7 @@ def stream(
     registry,
     batch,
     follow,
+    move_done,
     metrics_port,
     drift_window,
     as_json,
@@ -102,7 +109,7 @@ def stream(
     from keras_astro.inference.stream import AlertStream
     from keras_astro.inference.stream_kafka import read_settings
 
-    folder = _checked(source_path, group, sink, fmt, state, kafka_config)
+    folder = _checked(source_path, group, sink, fmt, state, kafka_config, move_done)
     settings = read_settings(kafka_config)
     if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
@@ -112,7 +119,7 @@ def stream(
         stack.enter_context(_logged())
         rows = _sink(sink, fmt, folder, settings)
         stack.enter_context(contextlib.closing(rows))
-        source = _source(source_path, group, folder, settings, follow)
+        source = _source(source_path, group, folder, settings, follow, move_done)
         stack.enter_context(contextlib.closing(source))
         drift = DriftWatch(predictor.manifest, window=drift_window)
         work = AlertStream(
@@ -138,7 +145,7 @@ def stream(
     answer(content, text, as_json=as_json)
 
 
-def _checked(source, group, sink, fmt, state, kafka_config) -> Path:
+def _checked(source, group, sink, fmt, state, kafka_config, move_done) -> Path:
     """The folder for what the stream keeps for itself, if the options fit together."""
     from keras_astro.errors import UsageError
     from keras_astro.inference.stream_kafka import is_kafka
@@ -150,6 +157,9 @@ def _checked(source, group, sink, fmt, state, kafka_config) -> Path:
         "--group is for a Kafka source": group and not is_kafka(source),
         "a Kafka sink keeps no files: give a folder for them with --state": (
             is_kafka(sink) and state is None
+        ),
+        "--move-done is for a source that is a folder": (
+            move_done and is_kafka(source)
         ),
         "--format is for a sink that is a folder": fmt and is_kafka(sink),
         "--kafka-config is for a Kafka source or sink": (
@@ -174,15 +184,16 @@ def _sink(sink: str, fmt: str | None, folder: Path, settings):
     return kind(Path(sink), state=folder)
 
 
-def _source(source: str, group: str | None, folder: Path, settings, follow: bool):
+def _source(source: str, group: str | None, folder: Path, settings, follow, move_done):
+    from keras_astro.inference.stream_folder import FolderSource
     from keras_astro.inference.stream_kafka import KafkaTopic, is_kafka
     from keras_astro.inference.stream_kafka_source import KafkaSource
-    from keras_astro.inference.stream_source import FolderSource
 
     if is_kafka(source):
         topic = KafkaTopic.parse(source)
         return KafkaSource(topic, group, settings=settings, follow=follow)
-    return FolderSource(Path(source), folder / "done.txt", follow=follow)
+    done = folder / "done.txt"
+    return FolderSource(Path(source), done, follow=follow, move_to=move_done)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_astro.data.sample import GROUPS, Source
+from keras_astro.data.sample import GROUPS, Sample, Source
 
 BLOCK = 256
 
@@ -19,9 +19,10 @@ def describe(source: Source, *, rows: int = 2000) -> dict[str, Any]:
         rows: How many, evenly spread, are looked at for ranges and defects.
 
     Returns:
-        `rows`, `looked_at`, `labels` (counts), `quarantined` and `fields`: for each
-        `group/name` its shape, dtype, units, NaN fraction, and minimum, median and
-        maximum of its finite values.
+        `rows`, `looked_at`, `labels` (counts; of names among the rows that are looked
+        at), `quarantined` and `fields`: for each `group/name` its shape, dtype, units,
+        NaN fraction, and minimum, median and maximum of its finite values; `axes/name`
+        are the coordinates that all rows share.
     """
     chosen = np.unique(
         np.linspace(0, len(source) - 1, min(rows, len(source))).astype(int)
@@ -31,22 +32,36 @@ def describe(source: Source, *, rows: int = 2000) -> dict[str, Any]:
     for group in GROUPS:
         units = {f.name: f.units for f in getattr(source.schema, group)}
         for name, array in getattr(sample, group).items():
-            fields[f"{group}/{name}"] = _facts(array) | {"units": units.get(name, "")}
+            shape = {"shape": list(array.shape[1:]), "units": units.get(name, "")}
+            fields[f"{group}/{name}"] = shape | _facts(array)
+    units = {f.name: f.units for f in source.schema.axes}
+    for name, array in sample.axes.items():
+        shape = {"shape": list(array.shape), "units": units.get(name, "")}
+        fields[f"axes/{name}"] = shape | _facts(array)
     facts = source.facts()
-    labels, counts = np.unique(facts["is_anomaly"], return_counts=True)
-    labelled = "is_anomaly" in sample.targets
     return {
         "name": source.name,
         "task": source.schema.task,
         "rows": len(source),
         "looked_at": len(chosen),
         "groups": len(np.unique(facts["group"])),
-        "labels": dict(zip(map(str, labels), map(int, counts), strict=True))
-        if labelled
-        else {},
+        "labels": _labels(sample, facts["is_anomaly"]),
         "quarantined": [list(bad) for bad in getattr(source, "quarantined", [])],
         "fields": fields,
     }
+
+
+def _labels(sample: Sample, anomalous: np.ndarray) -> dict[str, int]:
+    """How many rows have which class."""
+    if "is_anomaly" in sample.targets:
+        classes = anomalous
+    elif "label" in sample.targets:
+        classes = sample.targets["label"].astype(str)
+        classes = classes[classes != ""]
+    else:
+        return {}
+    names, counts = np.unique(classes, return_counts=True)
+    return dict(zip(map(str, names), map(int, counts), strict=True))
 
 
 def validate(source: Source) -> list[str]:
@@ -81,7 +96,7 @@ def validate(source: Source) -> list[str]:
 
 
 def _facts(array: np.ndarray) -> dict[str, Any]:
-    facts: dict[str, Any] = {"shape": list(array.shape[1:]), "dtype": str(array.dtype)}
+    facts: dict[str, Any] = {"dtype": str(array.dtype)}
     if array.dtype.kind not in "fiub":
         return facts
     values = array[np.isfinite(array)].astype(float)

@@ -1,5 +1,6 @@
 """--json: one object on stdout, whatever the libraries say meanwhile."""
 
+import numpy as np
 import pytest
 
 
@@ -40,6 +41,23 @@ def test_data_convert(kastro, images, tmp_path):
     assert kastro(*words).done().json["rows"] == 12
     again = kastro("data", "validate", tmp_path / "night.h5", "--json").done().json
     assert again["rows"] == 12
+
+
+def test_stamps_are_taken_for_alerts_and_it_is_said(kastro, tmp_path):
+    pixels = np.random.default_rng(0).normal(100, 5, (4, 9, 9, 3)).astype("f4")
+    labels = np.array(["SN", "AGN", "VS", "SN"])
+    np.savez(tmp_path / "a.npz", stamps=pixels, label=labels)
+    answer = kastro("data", "convert", "a.npz", "-o", "a.h5", cwd=tmp_path).done()
+    assert "a.npz: read as alerts (an array stamps)" in answer.err
+    answer = kastro("data", "describe", "a.h5", cwd=tmp_path).done()
+    assert "labels AGN: 1, SN: 2, VS: 1" in answer.out
+    assert answer.err == ""
+    grid = np.linspace(5000.0, 5100.0, 30)
+    flux, teff = np.ones((2, 30), "f4"), np.array([5000.0, 6000.0])
+    np.savez(tmp_path / "s.npz", flux=flux, wavelength=grid, teff_kelvin=teff)
+    answer = kastro("data", "describe", "s.npz", cwd=tmp_path).done()
+    assert "labels teff_kelvin" in answer.out
+    assert "axes/wavelength_angstrom" in answer.out
 
 
 def test_data_validate(kastro, store):

@@ -105,6 +105,11 @@ def test_a_broker_out_of_reach(kastro, monkeypatch, model, tmp_path):
             "--kafka-config",
         ),
         (
+            ["--source", "kafka://a:1/b", "--group", "g", "--sink", "rows"]
+            + ["--move-done", "d"],
+            "--move-done",
+        ),
+        (
             ["--source", "kafka://a/b", "--group", "g", "--sink", "rows"],
             "kafka://host:port/topic",
         ),

@@ -87,3 +87,24 @@ def test_gaps_are_no_fault_where_the_schema_allows_them():
     stamps[1] = np.nan
     source = MemorySource(Sample(ALERTS, {"stamps": stamps}))
     assert validate(source) == ["1: stamps is not finite anywhere"]
+
+
+def test_classes_by_name_are_counted():
+    from keras_astro.data.alert_schema import ALERTS
+
+    stamps = np.random.default_rng(0).normal(size=(4, 9, 9, 3)).astype("float32")
+    labels = np.array(["SN", "AGN", "SN", ""])
+    source = MemorySource(Sample(ALERTS, {"stamps": stamps}, {"label": labels}))
+    assert describe(source)["labels"] == {"AGN": 1, "SN": 2}
+
+
+def test_wavelengths_are_described():
+    from keras_astro.data.star_schema import STELLAR
+
+    wavelength = np.linspace(8800.0, 8835.0, 7)
+    flux = np.ones((3, 7), "float32")
+    axes = {"wavelength_angstrom": wavelength}
+    field = describe(MemorySource(Sample(STELLAR, {"flux": flux}, axes=axes)))["fields"]
+    found = field["axes/wavelength_angstrom"]
+    assert (found["shape"], found["units"]) == ([7], "Angstrom")
+    assert (found["minimum"], found["maximum"]) == (8800, 8835)

@@ -20,8 +20,8 @@ from keras_astro.inference.manifest import read_manifest
 from keras_astro.inference.presets import preset_files
 from keras_astro.inference.reference import build_reference, row_quantities
 from keras_astro.inference.stream import AlertStream
+from keras_astro.inference.stream_folder import FolderSource
 from keras_astro.inference.stream_sink import JsonLinesSink
-from keras_astro.inference.stream_source import FolderSource
 
 SPECS = {"image": {}, "sigma": {}}
 

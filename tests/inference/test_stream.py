@@ -16,16 +16,16 @@ from streams import Constant, lines
 
 from keras_astro.errors import DataError, UsageError
 from keras_astro.inference.stream import AlertStream
+from keras_astro.inference.stream_folder import FolderSource
 from keras_astro.inference.stream_sink import REJECTED, ROWS, JsonLinesSink
-from keras_astro.inference.stream_source import FolderSource
 
 
 @contextlib.contextmanager
-def stream(source, sink, *, follow=False, model=None, **options):
+def stream(source, sink, *, follow=False, move_to=None, model=None, **options):
     with (
         contextlib.closing(JsonLinesSink(sink)) as rows,
         contextlib.closing(
-            FolderSource(source, sink / "done.txt", follow=follow)
+            FolderSource(source, sink / "done.txt", follow=follow, move_to=move_to)
         ) as packets,
     ):
         yield AlertStream(model or Constant(), packets, rows, **options)
@@ -108,16 +108,20 @@ from streams import Constant
 from test_stream import stream
 source, sink = map(Path, sys.argv[3:5])
 model = Constant(seconds=0.05)
-with stream(source, sink, batch=3, model=model) as work:
+moved = Path(sys.argv[5]) if sys.argv[5:] else None
+with stream(source, sink, batch=3, model=model, move_to=moved) as work:
     work.run(progress=lambda account: print(account.written, flush=True))
 assert "tensorflow" not in sys.modules
 """
 
 
-def test_a_kill_loses_nothing_and_repeats_at_most_a_batch(night, tmp_path):
+@pytest.mark.parametrize("moves", [False, True])
+def test_a_kill_loses_nothing_and_repeats_at_most_a_batch(night, tmp_path, moves):
     sink = tmp_path / "rows"
     folder = Path(__file__).parent
+    move_to = tmp_path / "done" if moves else None
     words = [sys.executable, "-c", SLOW, folder.parent, folder, night, sink]
+    words += [move_to] if moves else []
     for _ in range(2):
         with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
@@ -125,8 +129,9 @@ def test_a_kill_loses_nothing_and_repeats_at_most_a_batch(night, tmp_path):
     # What a kill in the middle of a line leaves.
     with (sink / ROWS).open("a") as file:
         file.write('{"id": "10')
-    with stream(night, sink, batch=3) as work:
+    with stream(night, sink, batch=3, move_to=move_to) as work:
         assert work.run().balanced
+    assert len(list(night.iterdir())) == (0 if moves else 20)
     ids = [row["id"] for row in lines(sink / ROWS)]
     assert set(ids) == {str(100 + n) for n in range(17)}
     assert len(ids) - len(set(ids)) <= 2 * 3

@@ -10,12 +10,12 @@ from streams import Constant, lines
 
 from keras_astro.errors import DataError, UsageError
 from keras_astro.inference.stream import Account, AlertStream
+from keras_astro.inference.stream_folder import FolderSource
 from keras_astro.inference.stream_kafka import KafkaTopic
 from keras_astro.inference.stream_kafka_sink import KafkaSink
 from keras_astro.inference.stream_metrics import served_metrics
 from keras_astro.inference.stream_parquet_sink import ParquetSink
 from keras_astro.inference.stream_sink import REJECTED
-from keras_astro.inference.stream_source import FolderSource
 
 
 @pytest.fixture
