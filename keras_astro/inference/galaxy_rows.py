@@ -19,7 +19,8 @@ SCALE_TOLERANCE = 0.01
 
 def rows_for(source: Source, inputs: Mapping[str, Any]) -> Source:
     """The rows of a source as a galaxy model takes them; see `MeasurableGalaxies`."""
-    return MeasurableGalaxies(source, tuple(inputs["image"]["shape"][1:3]))
+    shape = tuple(inputs["image"]["shape"][1:3])
+    return MeasurableGalaxies(source, shape, stars="psf_image" in inputs)
 
 
 class MeasurableGalaxies(Source):
@@ -33,14 +34,15 @@ class MeasurableGalaxies(Source):
     Args:
         source: Cutouts; NaN pixels have no data.
         shape: The model's `(y, x)`.
+        stars: Whether it takes the PSF's image, which is then cut to that size too.
 
     Raises:
         DataError: On reading, if cutouts are smaller than the model's, or their middle
             is elsewhere in a pixel.
     """
 
-    def __init__(self, source: Source, shape: tuple[int, int]):
-        self.source, self.shape = source, shape
+    def __init__(self, source: Source, shape: tuple[int, int], *, stars: bool = False):
+        self.source, self.shape, self.stars = source, shape, stars
         self.schema, self.name = source.schema, source.name
 
     def __len__(self) -> int:
@@ -66,6 +68,8 @@ class MeasurableGalaxies(Source):
             )
         ]
         inputs = dict(sample.inputs, image=filled, missing_fraction=absent)
+        if self.stars and "psf_image" in inputs:
+            inputs["psf_image"] = self._cut(np.asarray(inputs["psf_image"]))
         meta = dict(sample.meta, fault=np.array(reasons, str))
         return Sample(
             sample.schema, inputs, sample.targets, meta, sample.name, sample.axes
@@ -98,6 +102,10 @@ class MeasurableGalaxies(Source):
         for name in ("psf_fwhm_arcsec", "noise_sigma"):
             if name in sample.inputs and not 0 < sample.inputs[name][row] < np.inf:
                 return f"expected {name} above 0, found {sample.inputs[name][row]:g}"
+        if self.stars and "psf_image" in sample.inputs:
+            star = np.asarray(sample.inputs["psf_image"][row])
+            if not np.all(np.isfinite(star)) or not star.sum() > 0:
+                return "expected a star in psf_image, found no light, or gaps"
         if abs(scale / expected - 1) > SCALE_TOLERANCE:
             return f"expected pixels of {expected:g} arcsec, found {scale:.4g}"
         return ""

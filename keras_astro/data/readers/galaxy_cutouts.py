@@ -1,110 +1,46 @@
-"""FITS cutouts of galaxies with their pixel scale, noise, mask and PSF: a row a file.
+"""FITS cutouts of galaxies with their pixel scale, noise, mask and PSF.
 
-A file that cannot be used keeps its row, with NaN in place of data and the reason in
-`meta["fault"]`: a catalogue has a row for each object that was asked for.
+A galaxy or a file that cannot be used keeps its row, with NaN in place of data and the
+reason in `meta["fault"]`: a catalogue has a row for each object that was asked for.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 import numpy as np
 
-from keras_astro.data.readers import galaxy_header as card
 from keras_astro.data.readers.files import OnBad
-from keras_astro.data.readers.fits import SUFFIXES, read_hdus
+from keras_astro.data.readers.fits import SUFFIXES
+from keras_astro.data.readers.galaxy_files import Cutout, read_cutouts, size
 from keras_astro.data.readers.images import visible
-from keras_astro.data.readers.moffat import moffat_fwhm
 from keras_astro.data.sample import Sample, Schema, Source
 from keras_astro.errors import DataError
-
-
-@dataclass
-class Cutout:
-    """One file, in electrons and arcsec.
-
-    Args:
-        image: `(y, x)`; NaN where there is no data.
-        noise_sigma: Of the sky in a pixel.
-        psf_fwhm_arcsec: Of the Moffat profile nearest to the PSF.
-        psf_misfit: Part of the PSF image that this profile does not explain; 0 where
-            only a FWHM is given.
-        pixel_scale_arcsec: Side of a pixel.
-    """
-
-    image: np.ndarray
-    noise_sigma: float
-    psf_fwhm_arcsec: float
-    psf_misfit: float
-    pixel_scale_arcsec: float
-
 
 NUMBERS = ("noise_sigma", "psf_fwhm_arcsec", "psf_misfit", "pixel_scale_arcsec")
 
 
-def read_cutout(file: BinaryIO, name: str) -> Cutout:
-    """Reads a file with one galaxy.
+class Row(NamedTuple):
+    """Where a galaxy is: its file by name, and its place among those of the file."""
 
-    Args:
-        file: Opened for reading bytes.
-        name: What messages call it.
-
-    Raises:
-        DataError: If it is damaged, or does not say all that is needed.
-    """
-    hdus = read_hdus(file, name)
-    planes = {n: p for n, _, p in hdus if n in card.COMPANIONS}
-    images = [(h, p) for n, h, p in hdus if n not in card.COMPANIONS]
-    if not images:
-        raise DataError("expected an image in the FITS file, found none")
-    header, pixels = images[0]
-    if pixels.ndim != 2:
-        raise DataError(f"expected one image (y, x), found shape {pixels.shape}")
-    for plane in set(planes) - set(card.PSF):
-        if planes[plane].shape != pixels.shape:
-            raise DataError(
-                f"expected {plane} of the image's {_size(pixels.shape)}, found "
-                f"{_size(planes[plane].shape)}"
-            )
-    unit, scale = card.electrons(header), card.pixel_scale(header)
-    image = np.where(card.missing(pixels, planes), np.nan, pixels * np.float32(unit))
-    fwhm, misfit = _star(header, planes, scale)
-    return Cutout(
-        image=image.astype("float32"),
-        noise_sigma=card.noise_level(header, planes, unit),
-        psf_fwhm_arcsec=fwhm,
-        psf_misfit=misfit,
-        pixel_scale_arcsec=scale,
-    )
-
-
-def _star(header, planes, scale: float) -> tuple[float, float]:
-    if "PSF" in planes:
-        fwhm, _, misfit = moffat_fwhm(planes["PSF"])
-        return scale * fwhm, misfit
-    fwhm = card.first_of(header, card.FWHM_KEYS)
-    if fwhm is None:
-        raise DataError(
-            "expected the PSF: an extension PSF, or a keyword PSF_FWHM in arcsec; "
-            "found none"
-        )
-    return fwhm, 0.0
+    file: str
+    place: int
 
 
 class GalaxyCutouts(Source):
-    """FITS files of one galaxy each.
+    """FITS files of galaxies, see `read_cutouts`.
 
-    The size of most files is that of the rows. Larger ones are cut to it around their
-    middle, where that stays in place.
+    The id of a row is the name of its file; of several in a file, the name without
+    suffix and a number. The size of most is that of the rows. Larger ones are cut to it
+    around their middle, where that stays in place.
 
     Args:
         name: What to call the whole in messages.
         schema: Of galaxies.
-        files: Path of each row by its id.
+        files: Paths by name.
         on_bad: Whether a file that cannot be used is an error, or a row without data.
         progress: Called with done and total while files are checked.
 
@@ -123,21 +59,23 @@ class GalaxyCutouts(Source):
         progress: Callable[[int, int], None] | None = None,
     ):
         self.name, self.schema, self.files = name, schema, files
-        self.ids = np.array(list(files), str)
-        found: list[Cutout | str] = []
-        shapes: Counter = Counter()
-        for i in range(len(files)):
-            cutout = self._read(i)
-            if isinstance(cutout, Cutout):
-                shapes[cutout.image.shape] += 1
-            found.append(cutout if isinstance(cutout, str) else "")
+        self.rows: list[Row] = []
+        self._latest: tuple[str, list[Cutout | str]] = ("", [])
+        ids, faults, shapes = [], [], Counter()
+        for i, file in enumerate(files):
+            cutouts = self._read(file)
+            self.rows += [Row(file, place) for place in range(len(cutouts))]
+            ids += _ids(file, len(cutouts))
+            shapes.update(c.image.shape for c in cutouts if isinstance(c, Cutout))
+            faults += [c for c in cutouts if isinstance(c, str)][:1]
             if progress:
                 progress(i + 1, len(files))
+        self.ids = np.array(ids, str)
         self.shape = shapes.most_common(1)[0][0] if shapes else (0, 0)
         if not shapes:
             raise DataError(
                 f"{name}: none of {len(files)} files can be used; the first, "
-                f"{self.ids[0]}: {found[0]}",
+                f"{next(iter(files), '')}: {faults[0] if faults else 'no image'}",
                 hint="docs/galaxies.md names the keywords and extensions that are "
                 "read.",
             )
@@ -149,11 +87,12 @@ class GalaxyCutouts(Source):
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Sample:
         indices = np.asarray(indices, int)
-        images = np.full((len(indices), *self.shape), np.nan, "float32")
+        images, stars = np.full((2, len(indices), *self.shape), np.nan, "float32")
         columns = {k: np.full(len(indices), np.nan, "float32") for k in NUMBERS}
         faults = []
         for row, index in enumerate(indices):
-            cutout = self._read(index)
+            file, place = self.rows[index]
+            cutout = self._read(file)[place]
             fault = cutout if isinstance(cutout, str) else self._wrong_size(cutout)
             faults.append(fault)
             if not fault:
@@ -161,7 +100,8 @@ class GalaxyCutouts(Source):
                     (a - b) // 2
                     for a, b in zip(cutout.image.shape, self.shape, strict=True)
                 )
-                images[row] = cutout.image[y : y + self.shape[0], x : x + self.shape[1]]
+                middle = slice(y, y + self.shape[0]), slice(x, x + self.shape[1])
+                images[row], stars[row] = cutout.image[middle], cutout.psf_image[middle]
                 for k in NUMBERS:
                     columns[k][row] = getattr(cutout, k)
         meta = {
@@ -170,7 +110,7 @@ class GalaxyCutouts(Source):
             "fault": np.array(faults, str),
             "pixel_scale_arcsec": columns.pop("pixel_scale_arcsec"),
         }
-        inputs = {"image": images[..., None], **columns}
+        inputs = {"image": images[..., None], "psf_image": stars[..., None], **columns}
         return Sample(self.schema, inputs, {}, meta, self.name)
 
     def facts(self):
@@ -180,22 +120,27 @@ class GalaxyCutouts(Source):
             "is_anomaly": np.zeros(len(self), "uint8"),
         }
 
-    def _read(self, index: int) -> Cutout | str:
-        """The cutout, or what is wrong with it."""
-        name = self.ids[index]
+    def _read(self, file: str) -> list[Cutout | str]:
+        """The galaxies of a file, or what is wrong with it."""
+        # Rows are asked for in order: a cube is not read again for each of them.
+        if self._latest[0] != file:
+            self._latest = file, self._read_again(file)
+        return self._latest[1]
+
+    def _read_again(self, file: str) -> list[Cutout | str]:
         try:
-            with self.files[name].open("rb") as file:
-                return read_cutout(file, name)
+            with self.files[file].open("rb") as opened:
+                return read_cutouts(opened, file)
         except DataError as error:
-            return str(error).removeprefix(f"{name}: ")
+            return [str(error).removeprefix(f"{file}: ")]
         except OSError as error:
-            return f"cannot be read ({error.strerror or error})"
+            return [f"cannot be read ({error.strerror or error})"]
 
     def _wrong_size(self, cutout: Cutout) -> str:
         more = np.subtract(cutout.image.shape, self.shape)
         if np.all(more >= 0) and not np.any(more % 2):
             return ""
-        return f"expected {_size(self.shape)}, found {_size(cutout.image.shape)}"
+        return f"expected {size(self.shape)}, found {size(cutout.image.shape)}"
 
     def _refuse_faults(self) -> None:
         for start in range(0, len(self), 256):
@@ -208,8 +153,16 @@ class GalaxyCutouts(Source):
                 )
 
 
+def _ids(file: str, rows: int) -> list[str]:
+    if rows == 1:
+        return [file]
+    suffix = next((s for s in SUFFIXES if file.lower().endswith(s)), "")
+    stem = file[: len(file) - len(suffix)]
+    return [f"{stem}-{place}" for place in range(rows)]
+
+
 def open_cutouts(path: Path, schema: Schema, **options) -> GalaxyCutouts:
-    """Opens a FITS file of a galaxy, or all below a folder."""
+    """Opens a FITS file of galaxies, or all below a folder."""
     if path.is_file():
         return GalaxyCutouts(str(path), schema, {path.name: path}, **options)
     names = sorted(
@@ -217,7 +170,3 @@ def open_cutouts(path: Path, schema: Schema, **options) -> GalaxyCutouts:
     )
     files = {name: path / name for name in names if visible(name, SUFFIXES)}
     return GalaxyCutouts(str(path), schema, files, **options)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(side) for side in shape) + " pixels"

@@ -62,7 +62,8 @@ def pixel_scale(header: Mapping) -> float:
     from astropy.wcs import WCS
     from astropy.wcs.utils import proj_plane_pixel_scales
 
-    wcs = WCS(header).celestial
+    # The third axis of a cube is a number of galaxies.
+    wcs = WCS(header, naxis=2).celestial
     if not wcs.has_celestial:
         found = first_of(header, SCALE_KEYS)
         if found is None:

@@ -83,9 +83,23 @@ def _least_squares(star: np.ndarray, x: np.ndarray):
 
 def _nearest(star: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The profile of that radius and centre, with the flux nearest to the star's."""
+    found = profile(star.shape, np.exp(x[0]) / RADIUS, x[1:])
+    return found * (np.sum(star * found) / np.sum(found**2))
+
+
+def profile(shape: tuple[int, ...], fwhm: float, centre) -> np.ndarray:
+    """A round Moffat profile of beta 2 and peak 1, averaged over pixels, `(y, x)`.
+
+    Args:
+        shape: Of the image.
+        fwhm: In pixels.
+        centre: Row and column.
+    """
     fine = (np.arange(FINE) - (FINE - 1) / 2) / FINE
-    y = (np.arange(star.shape[0])[:, None] + fine).ravel() - x[1]
-    z = (np.arange(star.shape[1])[:, None] + fine).ravel() - x[2]
-    profile = 1.0 / (1.0 + (y[:, None] ** 2 + z**2) * np.exp(-2 * x[0])) ** 2
-    profile = profile.reshape(star.shape[0], FINE, star.shape[1], FINE).mean((1, 3))
-    return profile * (np.sum(star * profile) / np.sum(profile**2))
+    y, x = (
+        (np.arange(side)[:, None] + fine).ravel() - middle
+        for side, middle in zip(shape, centre, strict=True)
+    )
+    square = (y[:, None] ** 2 + x**2) / (fwhm * RADIUS) ** 2
+    found = 1.0 / (1.0 + square) ** 2
+    return found.reshape(shape[0], FINE, shape[1], FINE).mean((1, 3))

@@ -6,8 +6,9 @@ from astropy.io import fits
 
 from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.readers import open_source
-from keras_astro.data.readers.moffat import moffat_fwhm
+from keras_astro.data.readers.moffat import moffat_fwhm, profile
 from keras_astro.errors import DataError
+from keras_astro.inference.galaxy_rows import MeasurableGalaxies
 from keras_astro.simulate.galaxy_images import draw_images
 
 SCALE = 0.23
@@ -128,17 +129,121 @@ def test_files_at_fault_keep_their_rows(tmp_path, refused):
     (tmp_path / "c.fits").write_bytes(b"nothing of that kind")
     write(tmp_path / "d.fits", np.pad(PIXELS, 2))
     write(tmp_path / "e.fits", PSF_FWHM=None)
-    write(tmp_path / "f.fits", np.stack([PIXELS, PIXELS]))
+    write(tmp_path / "f.fits", np.zeros((2, 2, 16, 16), "float32"))
     source = open_source(tmp_path, GALAXIES, on_bad="quarantine")
     sample = source.read()
     assert sample.meta["id"].tolist() == [f"{name}.fits" for name in "abcdef"]
     faults = sample.meta["fault"].tolist()
     assert [bool(fault) for fault in faults] == [False, True, True, False, True, True]
     assert "expected 16 x 16 pixels, found 14 x 14" in faults[1]
-    assert "expected one image (y, x)" in faults[5]
+    assert "expected an image (y, x) or a cube (row, y, x)" in faults[5]
     blank = np.isnan(sample.inputs["image"]).all(axis=(1, 2, 3))
     assert blank.tolist() == [False, True, True, False, True, True]
     # A larger cutout is cut around its middle.
     np.testing.assert_array_equal(sample.inputs["image"][3, ..., 0], PIXELS)
     with refused(DataError, "b.fits", "expected 16 x 16"):
         open_source(tmp_path, GALAXIES)
+
+
+def test_the_star_is_brought_to_the_middle(tmp_path):
+    """Of any stamp: on a pixel or between, smaller or larger than the galaxy's."""
+    expected = profile((16, 16), 0.6 / SCALE, (7.5, 7.5))
+    expected = expected / expected.sum()
+    stars = {
+        "odd": profile((31, 31), 0.6 / SCALE, (15.0, 15.0)),
+        "off": 40 * profile((25, 28), 0.6 / SCALE, (12.4, 12.7)),
+        "said": None,
+    }
+    for name, star in stars.items():
+        planes = {} if star is None else {"PSF": star.astype("float32")}
+        found = read(write(tmp_path / f"{name}.fits", planes=planes, PSF_FWHM=0.6))
+        image = found["psf_image"][0, ..., 0]
+        assert image.sum() == pytest.approx(1.0, abs=1e-5)
+        assert np.abs(image - expected).max() < 2e-3 * expected.max(), name
+
+
+def test_what_is_no_moffat_profile_is_kept(tmp_path):
+    y, x = np.mgrid[-12:13, -12:13]
+    star = np.exp(-(x**2 / 12 + y**2 / 8)).astype("float32")
+    image = read(write(tmp_path / "a.fits", planes={"PSF": star}))["psf_image"][0]
+    y, x = np.mgrid[:16, :16] - 7.5
+    expected = np.exp(-(x**2 / 12 + y**2 / 8))
+    expected /= expected.sum()
+    assert np.abs(image[..., 0] - expected).max() < 0.03 * expected.max()
+    round_one = profile((16, 16), 0.8 / SCALE, (7.5, 7.5))
+    assert np.ptp(image.sum(axis=(0, 2)) - image.sum(axis=(1, 2))) > 0.01
+    assert np.ptp(round_one.sum(axis=0) - round_one.sum(axis=1)) < 1e-9
+
+
+def test_a_cube_is_a_row_for_each_galaxy(tmp_path):
+    cube = np.stack([PIXELS, PIXELS + 1, PIXELS + 2])
+    star = np.stack([profile((15, 15), w, (7.0, 7.0)) for w in (3.0, 4.0, 5.0)])
+    star[1] = 0.0
+    errors = np.full((16, 16), 4.0, "float32")
+    planes = {"PSF": star.astype("float32"), "ERR": errors}
+    source = open_source(
+        write(tmp_path / "night.fits.gz", cube, planes), GALAXIES, on_bad="quarantine"
+    )
+    sample = source.read()
+    assert sample.meta["id"].tolist() == ["night-0", "night-1", "night-2"]
+    np.testing.assert_array_equal(sample.inputs["image"][[0, 2], ..., 0], cube[[0, 2]])
+    assert sample.inputs["noise_sigma"][[0, 2]].tolist() == [4.0, 4.0]
+    assert sample.inputs["psf_fwhm_arcsec"][[0, 2]] == pytest.approx(
+        [3 * SCALE, 5 * SCALE], rel=1e-3
+    )
+    # One without a star fails alone.
+    faults = sample.meta["fault"].tolist()
+    assert (faults[0], faults[2]) == ("", "")
+    assert "expected a star in the PSF image" in faults[1]
+    np.testing.assert_array_equal(
+        source.take([2, 0]).inputs["image"], sample.inputs["image"][[2, 0]]
+    )
+
+
+def extensions(path, images, planes):
+    """A file with an extension for each image, of several names, and planes."""
+    header = fits.Header(list((WCS | SAID).items()))
+    hdus = [fits.PrimaryHDU()]
+    hdus += [fits.ImageHDU(image, header, name=name) for name, image in images]
+    hdus += [fits.ImageHDU(plane, name=name) for name, plane in planes]
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+def test_an_extension_for_each_galaxy(tmp_path):
+    images = [("GALAXY_1", PIXELS), ("GALAXY_2", 2 * PIXELS), ("MODEL", 0 * PIXELS)]
+    errors = [np.full((16, 16), value, "float32") for value in (3.0, 5.0)]
+    star = profile((15, 15), 4.0, (7.0, 7.0)).astype("float32")
+    planes = [("ERR_1", errors[0]), ("ERR_2", errors[1]), ("PSF", star)]
+    found = read(extensions(tmp_path / "a.fits", images, planes))
+    assert found["id"].tolist() == ["a-0", "a-1"]
+    np.testing.assert_array_equal(found["image"][1, ..., 0], 2 * PIXELS)
+    assert found["noise_sigma"].tolist() == [3.0, 5.0]
+    assert found["psf_fwhm_arcsec"] == pytest.approx([4 * SCALE] * 2, rel=1e-3)
+
+
+def test_extensions_that_belong_to_no_galaxy_are_an_error(tmp_path, refused):
+    images = [("SCI", PIXELS)] * 3
+    mask = ("MASK", np.zeros((16, 16), "int16"))
+    path = extensions(tmp_path / "a.fits", images, [mask] * 2)
+    with refused(DataError, "expected one extension MASK", "each of 3 images, found 2"):
+        open_source(path, GALAXIES)
+    path = write(
+        tmp_path / "b.fits", np.stack([PIXELS] * 3), {"MASK": np.stack([mask[1]] * 2)}
+    )
+    with refused(DataError, "expected MASK (y, x), or of 3 rows", "(2, 16, 16)"):
+        open_source(path, GALAXIES)
+
+
+def test_models_of_psf_images_get_them_in_their_size(tmp_path):
+    source = open_source(write(tmp_path / "a.fits"), GALAXIES)
+    found = MeasurableGalaxies(source, (12, 12), stars=True).read()
+    assert found.inputs["psf_image"].shape == (1, 12, 12, 1)
+    assert found.meta["fault"].tolist() == [""]
+    sample = source.read()
+    sample.inputs["psf_image"][:] = 0.0
+    source.read = lambda *_: sample
+    for stars, fault in ((True, "expected a star in psf_image"), (False, "")):
+        found = MeasurableGalaxies(source, (12, 12), stars=stars).read()
+        assert fault in found.meta["fault"][0]
+        assert bool(fault) == bool(found.meta["fault"][0])
