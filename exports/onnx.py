@@ -43,6 +43,8 @@ def convert_onnx(endpoint: keras.Model) -> bytes:
             error.name or "tf2onnx", extra="onnx", purpose="--format onnx"
         ) from error
     _register_erfc(tf_op)
+    _register_select(tf_op)
+    _register_resize(tf_op)
     names = list(endpoint.input)
     specs = [
         tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=name)
@@ -98,4 +100,63 @@ def _register_erfc(tf_op) -> None:
                 outputs=node.output,
                 shapes=[shape],
                 dtypes=[kind],
+            )
+
+
+def _register_select(tf_op) -> None:
+    """A choice between two tensors, which tf2onnx makes of products.
+
+    NaN times zero is NaN, and pixels that are NaN are what is chosen against. Of this
+    opset alone, so that tf2onnx's own, of lower ones, does not take its place.
+    """
+
+    @tf_op("SelectV2")
+    class Select:
+        @classmethod
+        def version_18(cls, ctx, node, **_):
+            node.type = "Where"
+
+
+def _register_resize(tf_op) -> None:
+    """Images that are resized.
+
+    Sizes are written as ratios, as tf2onnx does because the batch is free, but as ones
+    that give the size: 11 times the float32 of 21 / 11 is less than 21.
+    """
+
+    @tf_op(["ResizeNearestNeighbor", "ResizeBilinear"])
+    class Resize:
+        @classmethod
+        def version_18(cls, ctx, node, **_):
+            before = np.array(ctx.get_shape(node.input[0])[1:3])
+            after = np.array(node.inputs[1].get_tensor_value())
+            ratio = (after / before).astype(np.float32)
+            ratio = np.where(
+                before * ratio < after, np.nextafter(ratio, np.float32(np.inf)), ratio
+            )
+            ratios = np.array([1, 1, *ratio], np.float32)
+            scales = ctx.make_const(f"{node.name}_ratios", ratios).output[0]
+            image = ctx.make_node("Transpose", [node.input[0]], {"perm": [0, 3, 1, 2]})
+            centred = node.get_attr_value("half_pixel_centers", False)
+            # Half a pixel off the centre and rounded: the pixel that holds the place.
+            place, nearest = (
+                ("half_pixel", "round_prefer_ceil")
+                if centred
+                else ("asymmetric", "floor")
+            )
+            rule = {
+                "mode": "linear" if node.type == "ResizeBilinear" else "nearest",
+                "coordinate_transformation_mode": place,
+                "nearest_mode": nearest,
+            }
+            large = ctx.make_node("Resize", [image.output[0], "", scales], rule)
+            shapes, kinds = node.output_shapes, node.output_dtypes
+            ctx.remove_node(node.name)
+            ctx.make_node(
+                "Transpose",
+                large.output,
+                {"perm": [0, 2, 3, 1]},
+                outputs=node.output,
+                shapes=shapes,
+                dtypes=kinds,
             )

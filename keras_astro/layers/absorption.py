@@ -28,10 +28,11 @@ class Absorption(keras.layers.Layer):
     """
 
     def call(self, spectrum):
-        flux, ivar, mask = (ops.cast(x, self.compute_dtype) for x in spectrum)
+        flux, ivar = (ops.cast(x, self.compute_dtype) for x in spectrum[:2])
+        counts = ops.logical_not(ops.cast(spectrum[2], "bool"))
         # Comparisons with NaN are false, whatever the sign.
         finite = ops.logical_and(ops.abs(flux) < 1e30, ops.abs(ivar) < 1e30)
-        good = ops.logical_and(finite, ops.logical_and(ivar > 0, mask < 0.5))
+        good = ops.logical_and(finite, ops.logical_and(ivar > 0, counts))
         zero = ops.zeros_like(flux)
         return [ops.where(good, 1.0 - flux, zero), ops.where(good, ivar, zero)]
 
@@ -67,8 +68,9 @@ class WeightedMeanSquare(keras.layers.Layer):
         x, y, weight = inputs
         counted = ops.cast(weight > 0, x.dtype)
         square = (weight if self.weighted else counted) * (x - y) ** 2
-        count = ops.maximum(ops.sum(counted, axis=-1), 1.0)
-        return ops.sum(square, axis=-1) / count
+        # Means, not sums: of integers a sum has the range of one of its terms.
+        share = ops.maximum(ops.mean(counted, axis=-1), 1.0 / x.shape[-1])
+        return ops.mean(square, axis=-1) / share
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0][0],)

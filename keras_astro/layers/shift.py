@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from keras_astro.registry import register
@@ -68,13 +69,14 @@ class RestSample(keras.layers.Layer):
 
     def call(self, inputs):
         spectrum, velocity = inputs
-        index = ops.arange(self.pixels)
+        index = ops.arange(self.pixels, dtype="float32")
         offset = velocity * self.per_unit
         whole = ops.floor(offset)
         part = offset - whole
-        place = index + ops.cast(whole, "int32")
-        near = _pick(spectrum, place, self.first, self.last)
-        far = _pick(spectrum, place + 1, self.first, self.last)
+        place = index + whole
+        first, last = (ops.cast(v, "float32") for v in (self.first, self.last))
+        near = _pick(spectrum, place, first, last)
+        far = _pick(spectrum, place + 1.0, first, last)
         return near * (1.0 - part) + far * part
 
     def compute_output_shape(self, input_shape):
@@ -126,7 +128,7 @@ class SplineShift(keras.layers.Layer):
         moved = self.part - velocity * (UNIT_KMS / self.step_kms)
         below = ops.floor(moved)
         t = moved - below
-        node = self.whole + ops.cast(below, "int32")
+        node = ops.cast(self.whole, "float32") + below
         square, cube = t * t, t * t * t
         weights = (
             1.0 - 3.0 * t + 3.0 * square - cube,
@@ -185,8 +187,14 @@ def spline_nodes(
 
 
 def _pick(values, index, low, high):
-    """Entries of each row, `(batch, place)` of `(batch, entry)`."""
-    return ops.take_along_axis(values, ops.clip(index, low, high), axis=1)
+    """Entries of each row, `(batch, place)` of `(batch, entry)`.
+
+    Places are whole numbers held as floats: a conversion to integers learns the ranges
+    of floats alone. The half keeps them whole when they have been rounded to its steps.
+    For the same reason not `take_along_axis`, which broadcasts to unknown shapes.
+    """
+    place = ops.cast(ops.clip(index, low, high) + 0.5, "int32")
+    return tf.gather(values, place, axis=1, batch_dims=1)
 
 
 def _fixed(layer, name: str, length: int, dtype: str):

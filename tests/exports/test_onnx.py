@@ -93,6 +93,33 @@ def test_other_programs_read_the_file(artefact, lens_run):
 
 
 @needs_onnx
+def test_missing_pixels_and_resized_images_are_those_of_keras():
+    import keras
+    import onnxruntime
+    from keras import ops
+
+    from keras_astro.exports.onnx import convert_onnx
+
+    image = keras.Input((11, 11, 2), name="image")
+    filled = ops.where(ops.abs(image) < 1e30, image, ops.zeros_like(image))
+    # 11 times the float32 of 21 / 11 is less than 21, and 20 rows would be made.
+    large = {
+        kind: keras.layers.Resizing(21, 21, interpolation=kind)(filled)
+        for kind in ("bilinear", "nearest")
+    }
+    model = keras.Model({"image": image}, large)
+    rows = np.random.default_rng(1).normal(size=(3, 11, 11, 2)).astype("float32")
+    rows[1, 4] = np.nan
+    session = onnxruntime.InferenceSession(convert_onnx(model))
+    wanted = model.predict_on_batch({"image": rows})
+    for kind, found in zip(
+        large, session.run(list(large), {"image": rows}), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted[kind], atol=1e-5)
+        assert np.isfinite(found).all()
+
+
+@needs_onnx
 def test_lost_weights_are_found(artefact, lens_run, monkeypatch, refused, tmp_path):
     import onnx
 
