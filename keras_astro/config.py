@@ -34,7 +34,9 @@ class DataConfig(Section):
     calibration_fraction: float = Field(0.15, gt=0, lt=0.5)
     # None: 0.15 where the data has labelled anomalies to tell them from, else none.
     test_fraction: float | None = Field(None, ge=0, lt=0.9)
-    memory_limit_mb: int = Field(2000, ge=10)
+    # Features of training rows beyond it are kept in a file; cases that cannot do so
+    # refuse. Also what a search keeps of prepared features, twice over.
+    memory_limit_mb: int = Field(2000, ge=0)
 
 
 class TrainConfig(Section):
