@@ -9,15 +9,19 @@ from pathlib import Path
 from keras_astro.errors import DataError
 
 # With the suffix that TensorFlow Datasets gives to a shard, e.g. -00000-of-00010.
-SHARD = re.compile(r"\.(h5|hdf5|tfrecords?)(-\d+-of-\d+)?$", re.IGNORECASE)
+SHARD = re.compile(
+    r"\.(?:(?P<hdf5>h5|hdf5)|(?P<npz>npz)|(?P<zip>zip)|(?P<tfrecord>tfrecords?))"
+    r"(-\d+-of-\d+)?$",
+    re.IGNORECASE,
+)
 
 
 def expand(path: str | Path) -> list[Path]:
     """The files that a path stands for, in the order of their numbers.
 
     A pattern, such as `part-*.h5` in quotes, stands for what it matches. A folder of
-    nothing but HDF5 or nothing but TFRecord files stands for these. All else, such as a
-    folder of images, is one data set and stands for itself.
+    nothing but HDF5, `.npz`, zip or TFRecord files stands for these. All else, such as
+    a folder of images, is one data set and stands for itself.
 
     Raises:
         DataError: If nothing matches a pattern.
@@ -45,7 +49,7 @@ def expand(path: str | Path) -> list[Path]:
 
 def _kind(path: Path) -> str:
     match = SHARD.search(path.name) if path.is_file() else None
-    return "" if match is None else match[1].lower()[:2]
+    return next((k for k, v in match.groupdict().items() if v), "") if match else ""
 
 
 def _order(path: Path) -> list:
