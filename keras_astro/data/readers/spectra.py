@@ -8,7 +8,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from keras_astro.data.readers.arrays import ID_NAMES, first_of, load_npz
+from keras_astro.data.readers.arrays import (
+    ID_NAMES,
+    as_text,
+    first_of,
+    groups_of,
+    load_npz,
+)
 from keras_astro.data.readers.named_spectra import stacked_vectors
 from keras_astro.data.readers.spectrum_tables import read_fits_spectrum
 from keras_astro.data.sample import MemorySource, Sample, Schema, Source
@@ -117,9 +123,11 @@ class Hdf5Spectra(Source):
 
     def facts(self):
         identity = first_of(self._data, ID_NAMES)
-        ids = _text(self._data[identity][:]) if identity else np.arange(len(self))
-        ids = ids.astype(str)
-        return {"id": ids, "group": ids, "is_anomaly": np.zeros(len(self), "uint8")}
+        ids = as_text(self._data[identity][:] if identity else np.arange(len(self)))
+        groups = {"group": ids}
+        if "group" in self._data:
+            groups = groups_of({"group": self._data["group"][:]})
+        return {"id": ids, **groups, "is_anomaly": np.zeros(len(self), "uint8")}
 
     def _rows(self, rows) -> dict[str, np.ndarray]:
         return self._shared | {
@@ -173,9 +181,10 @@ def spectra_sample(
     }
     identity = first_of(arrays, ID_NAMES)
     numbers = np.arange(len(flux)) if first is None else first
-    ids = _text(np.asarray(arrays[identity])) if identity else numbers.astype(str)
+    ids = as_text(arrays[identity]) if identity else numbers.astype(str)
     axes = {"wavelength_angstrom": wavelength}
-    return Sample(schema, inputs, targets, {"id": ids}, name, axes)
+    meta = {"id": ids} | groups_of(arrays)
+    return Sample(schema, inputs, targets, meta, name, axes)
 
 
 def grid(arrays: Mapping[str, np.ndarray], pixels: int, name: str) -> np.ndarray:
@@ -242,12 +251,6 @@ def _flux(arrays: Mapping[str, np.ndarray], name: str) -> str:
             hint="Save the flux over the continuum under the name flux.",
         )
     return found
-
-
-def _text(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind == "O":
-        return np.array([x.decode() if isinstance(x, bytes) else str(x) for x in array])
-    return array.astype(str)
 
 
 _GRIDS = (*WAVELENGTH, *LOG_WAVELENGTH)

@@ -68,8 +68,9 @@ def test_spectra_share_the_grid_that_each_record_repeats(tmp_path):
     rng = np.random.default_rng(1)
     flux = rng.uniform(size=(3, 6)).astype("float32")
     grid = np.linspace(1200, 1210, 6).astype("float32")
-    rows = [{"flux": x, "wavelength": grid} for x in flux]
+    rows = [{"flux": x, "wavelength": grid, "group": "star"} for x in flux]
     found = open_source(write(tmp_path / "a.tfrecords", rows), CGM).read()
+    assert found.meta["group"].tolist() == ["star"] * 3
     np.testing.assert_array_equal(found.inputs["flux"], flux)
     np.testing.assert_allclose(found.axes["wavelength_angstrom"], grid)
     assert found.meta["id"].tolist() == ["0", "1", "2"]
