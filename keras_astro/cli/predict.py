@@ -145,6 +145,8 @@ def scores(units, manifest, output, jobs, scheduler, *, resume):
     from keras_astro.inference.units import score_unit
 
     if len(units) == 1 and not scheduler:
+        if jobs > 1:
+            story(f"{units[0].name} is one unit: one process scores it")
         yield iter([score_unit(units[0], progress=RowProgress("scoring"))])
         return
     facts = {
