@@ -34,7 +34,9 @@ class DataConfig(Section):
     calibration_fraction: float = Field(0.15, gt=0, lt=0.5)
     # None: 0.15 where the data has labelled anomalies to tell them from, else none.
     test_fraction: float | None = Field(None, ge=0, lt=0.9)
-    memory_limit_mb: int = Field(2000, ge=10)
+    # Features of training rows beyond it are kept in a file; cases that cannot do so
+    # refuse. Also what a search keeps of prepared features, twice over.
+    memory_limit_mb: int = Field(2000, ge=0)
 
 
 class TrainConfig(Section):
@@ -72,6 +74,10 @@ class TuneConfig(Section):
     quantize: Literal["none", "float16", "dynamic"] = "float16"
     # Whether trials far behind others at the same epoch are stopped.
     prune: bool = False
+    # With two or more, the `top` best trials are trained again with that many new seeds
+    # each, and the lowest mean is chosen.
+    seeds: int = Field(1, ge=1)
+    top: int = Field(3, ge=1)
     # A trial beyond a limit fails, and the search goes on.
     trial_seconds: float | None = Field(None, gt=0)
     trial_memory_mb: float | None = Field(None, gt=0)
@@ -82,6 +88,11 @@ class TuneConfig(Section):
         if value[:1] != ("quality",) or len(set(value)) < len(value):
             raise ValueError("expected quality first and each objective once")
         return value
+
+    @property
+    def repeats(self) -> int:
+        """How many trainings follow the search, at most."""
+        return self.top * self.seeds if self.seeds > 1 else 0
 
 
 class RunConfig(Section):

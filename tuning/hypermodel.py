@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from keras_astro.training.fit import fit_stage
 from keras_astro.training.strategy import Team
 from keras_astro.tuning.deploy import Convert, costs, deployed
 from keras_astro.tuning.limits import LimitExceeded, Limits
-from keras_astro.tuning.oracles import Durable
+from keras_astro.tuning.objectives import candidates
+from keras_astro.tuning.oracles import REPEATS, SEED, Durable
 from keras_astro.tuning.prepared import PreparedCache
 from keras_astro.tuning.pruning import Rungs
 from keras_astro.tuning.records import (
@@ -80,6 +82,7 @@ class TaskTuner(base_tuner.BaseTuner):
             lambda trial_config: task.prepare(trial_config, parts),
             limit_bytes=config.data.memory_limit_mb * 500_000,
         )
+        oracle.candidates = self.candidates
         super().__init__(
             oracle, directory=str(self.folder.parent), project_name=self.folder.name
         )
@@ -87,13 +90,16 @@ class TaskTuner(base_tuner.BaseTuner):
     def run_trial(self, trial, **_) -> dict[str, float]:
         values = trial.hyperparameters.values
         epochs = int(values.get("tuner/epochs", self.config.tune.epochs))
-        parent = values.get("tuner/trial_id")
-        seed = self.trial_seed(parent or trial.trial_id)
+        parent, repeated = values.get("tuner/trial_id"), values.get(REPEATS)
+        seed = self.trial_seed(repeated or parent or trial.trial_id, values.get(SEED))
         self.note(trial.trial_id, {"epochs": epochs, "seed": seed, "parent": parent})
         if self.config.tune.prune:
             # What a run of this trial that was cut off left behind.
             self.note(trial.trial_id, {"rungs": {}, "pruned": None})
         overrides = self.space.sample(trial.hyperparameters)
+        if repeated is not None:
+            # Its settings are to be judged by a whole training.
+            overrides |= {"tune.prune": False}
         config = self.trial_config({**overrides, "train.epochs": epochs})
         tune = config.tune
         try:
@@ -121,9 +127,13 @@ class TaskTuner(base_tuner.BaseTuner):
         overrides = {**overrides, **self.space.during_search}
         return with_values(self.config, overrides)
 
-    def trial_seed(self, trial_id: str) -> int:
-        """The seed of a trial; one that goes on under hyperband keeps its own."""
-        sequence = np.random.SeedSequence([self.config.seed, int(trial_id)])
+    def trial_seed(self, trial_id: str, repeat: int | None = None) -> int:
+        """The seed of a trial, or of one of its repeats, which are numbered from 1.
+
+        A trial that goes on under hyperband keeps its own.
+        """
+        entropy = [self.config.seed, int(trial_id)]
+        sequence = np.random.SeedSequence(entropy + ([repeat] if repeat else []))
         return int(sequence.generate_state(1)[0] >> 1)
 
     def fit(
@@ -203,7 +213,7 @@ class TaskTuner(base_tuner.BaseTuner):
         self._check_failures()
 
     def _check_failures(self) -> None:
-        records = self.records()
+        records = [self._record(self.oracle.trials[i]) for i in self.oracle.start_order]
         ended = [record for record in records if record.status != "running"]
         last = ended[-FAILURES_IN_A_ROW:]
         failed = [record for record in last if record.status == "failed"]
@@ -216,8 +226,23 @@ class TaskTuner(base_tuner.BaseTuner):
             )
 
     def records(self) -> list[TrialRecord]:
-        """All trials so far, in the order of starting."""
-        return [self._record(self.oracle.trials[i]) for i in self.oracle.start_order]
+        """All trials so far, in the order of starting, with their repeats."""
+        found = [self._record(self.oracle.trials[i]) for i in self.oracle.start_order]
+        repeats: dict[int, list[TrialRecord]] = {}
+        for record in found:
+            if record.repeated is not None:
+                repeats.setdefault(record.repeated, []).append(record)
+        return [
+            replace(record, repeats=tuple(repeats.get(record.number, ())))
+            for record in found
+            if record.repeated is None
+        ]
+
+    def candidates(self) -> list[str]:
+        """Ids of the trials that are trained again with other seeds."""
+        chosen = candidates(self.records(), self.config.tune)
+        numbers = {int(i) + 1: i for i in self.oracle.start_order}
+        return [numbers[record.number] for record in chosen]
 
     def _record(self, trial) -> TrialRecord:
         note = self.oracle.notes.get(trial.trial_id, {})
@@ -226,6 +251,7 @@ class TaskTuner(base_tuner.BaseTuner):
             name: float(history.get_best_value())
             for name, history in trial.metrics.metrics.items()
         }
+        repeated = trial.hyperparameters.values.get(REPEATS)
         status = STATUS.get(trial.status, "running")
         pruned = note.get("pruned") if status == "completed" else None
         return TrialRecord(
@@ -239,6 +265,7 @@ class TaskTuner(base_tuner.BaseTuner):
             seed=note.get("seed", 0),
             seconds=note.get("seconds", 0.0),
             reason=note.get("reason", ""),
+            repeated=None if repeated is None else int(repeated) + 1,
         )
 
     def _tell(self, kind: str, trial, *, epoch: int = 0, epochs: int = 0) -> None:

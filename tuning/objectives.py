@@ -5,9 +5,11 @@ All objectives are minimised. Their values stand among a trial's results.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import stdtrit
 
 from keras_astro.config import TuneConfig
 from keras_astro.tuning.records import TrialRecord, ranked
@@ -67,20 +69,87 @@ def front(
     return [record for record, worse in zip(kept, out, strict=True) if not worse]
 
 
+def candidates(records: Sequence[TrialRecord], tune: TuneConfig) -> list[TrialRecord]:
+    """The trials that are trained again with other seeds, best quality first.
+
+    With quality alone they are the `tune.top` best, else as many of the front. A trial
+    that another one continues has that one's settings and is left out.
+    """
+    if len(tune.objectives) > 1:
+        return front(records, tune.objectives)[: tune.top]
+    best = ranked(records)
+    continued = {record.parent for record in best}
+    return [r for r in best if r.number not in continued][: tune.top]
+
+
 def choose(records: Sequence[TrialRecord], tune: TuneConfig) -> TrialRecord:
     """The trial whose settings are `best.yaml`.
 
     With quality alone it is the lowest objective. With others, of the trials on the
     front whose objective is within `tune.quality_slack` of the best, relatively, it is
     the lowest in the second objective, then in the third, then in quality.
+
+    Where trials were trained again with other seeds, it is one of those, and the mean
+    over these seeds stands for the objective: the search's own value is left out,
+    because it was the lowest of many and flatters. Settings with which a seed failed
+    are taken only if there are no others.
     """
-    if len(tune.objectives) == 1:
-        return ranked(records)[0]
-    found = front(records, tune.objectives)
-    allowed = found[0].objective + tune.quality_slack * abs(found[0].objective)
-    near = [record for record in found if record.objective <= allowed]
-    order = (*tune.objectives[1:], "quality")
-    return min(near, key=lambda record: [value(record, name) for name in order])
+    several = len(tune.objectives) > 1
+    found = _judged(records, tune)
+    if not found:
+        found = front(records, tune.objectives) if several else ranked(records)
+    quality = {r.number: r.objective if r.mean is None else r.mean for r in found}
+    best = min(found, key=lambda record: quality[record.number])
+    if not several:
+        return best
+    lowest = quality[best.number]
+    allowed = lowest + tune.quality_slack * abs(lowest)
+    near = [record for record in found if quality[record.number] <= allowed]
+
+    def order(record: TrialRecord) -> list[float]:
+        others = [value(record, name) for name in tune.objectives[1:]]
+        return [*others, quality[record.number]]
+
+    return min(near, key=order)
+
+
+def _judged(records: Sequence[TrialRecord], tune: TuneConfig) -> list[TrialRecord]:
+    """The candidates with a mean over other seeds, without failures if there are."""
+    found = [r for r in candidates(records, tune) if r.mean is not None]
+    whole = [r for r in found if len(r.objectives) == len(r.repeats)]
+    return whole or found
+
+
+def tied(records: Sequence[TrialRecord], tune: TuneConfig) -> list[TrialRecord]:
+    """Candidates whose mean over seeds cannot be told from that of the chosen one.
+
+    Welch's test of the two means does not reject at 5 %. Of few seeds that says little:
+    with three, means have to lie about two standard deviations apart.
+    """
+    best = choose(records, tune)
+    others = [r for r in candidates(records, tune) if r is not best]
+    return [r for r in others if alike(r.objectives, best.objectives)]
+
+
+def alike(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether Welch's two-sided test does not tell two means apart at 5 %.
+
+    Reference:
+        Welch 1947, Biometrika 34, 28.
+
+    Example:
+        >>> alike([1.0, 1.2, 1.1], [1.1, 1.3, 1.2]), alike([1.0, 1.1], [2.0, 2.1])
+        (True, False)
+    """
+    if min(len(first), len(second)) < 2:
+        return False
+    parts = [np.var(found, ddof=1) / len(found) for found in (first, second)]
+    distance, total = abs(np.mean(first) - np.mean(second)), sum(parts)
+    if total == 0:
+        return bool(distance == 0)
+    counts = [len(first) - 1, len(second) - 1]
+    degrees = total**2 / sum(p**2 / n for p, n in zip(parts, counts, strict=True))
+    return bool(distance <= stdtrit(degrees, 0.975) * math.sqrt(total))
 
 
 def scalarise(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

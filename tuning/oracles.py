@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ IDLE, STOPPED = "IDLE", "STOPPED"
 MOST_DEATHS = 2
 
 
+# Among a trial's values: whose settings it trains again, and with which new seed.
+REPEATS, SEED = "tuner/repeats", "tuner/seed"
+
+
+def is_repeat(trial: trials_module.Trial) -> bool:
+    """Whether a trial trains the settings of another one with another seed."""
+    return REPEATS in trial.hyperparameters.values
+
+
 class _Waiting(Exception):
     """There is nothing to hand out before another trial ends."""
 
@@ -45,6 +55,11 @@ class Durable:
 
     notes: dict[str, dict[str, Any]]
     objectives: tuple[str, ...] = ("quality",)
+    # Trainings of the best trials with other seeds follow the search: from what is
+    # asked for then to the ids of those trials, and how often each is trained.
+    candidates: Callable[[], list[str]] = staticmethod(list)
+    seeds: int = 0
+    search_trials: int
 
     @property
     def state_path(self) -> Path:
@@ -75,7 +90,7 @@ class Durable:
 
     @property
     def exhausted(self) -> bool:
-        """Whether all trials were handed out and none is to be run again."""
+        """Whether all was handed out and none is to be run again."""
         return len(self.trials) >= self.max_trials and not self._retry_queue
 
     @keras_tuner.synchronized
@@ -127,9 +142,35 @@ class Durable:
         return None
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        if len(self.objectives) > 1:
-            self._rescore(int(trial_id))
+        begun = sum(map(is_repeat, self.trials.values()))
+        if not begun and len(self.trials) < self.search_trials:
+            if len(self.objectives) > 1:
+                self._rescore(int(trial_id))
+            found = self.draw(trial_id)
+            if found["status"] != STOPPED:
+                return found
+        return self._repeat(begun)
+
+    def draw(self, trial_id: str) -> dict[str, Any]:
+        """What KerasTuner's `populate_space` is asked for: the next trial's values."""
         return super().populate_space(trial_id)
+
+    def _repeat(self, begun: int) -> dict[str, Any]:
+        """The values of the next training with another seed.
+
+        All candidates are trained with one seed before any is with the next. They are
+        settled when the search is over, so that none is chosen too early.
+        """
+        searching = [t for t in self.ongoing_trials.values() if not is_repeat(t)]
+        if self.seeds < 2 or searching:
+            return {"status": STOPPED}
+        plan = [(i, n + 1) for n in range(self.seeds) for i in self.candidates()]
+        if begun >= len(plan):
+            return {"status": STOPPED}
+        trial_id, number = plan[begun]
+        given = self.trials[trial_id].hyperparameters.values
+        values = {k: v for k, v in given.items() if not k.startswith("tuner/")}
+        return {"status": RUNNING, "values": values | {REPEATS: trial_id, SEED: number}}
 
     def _rescore(self, number: int) -> None:
         """Scores completed trials anew, by the trade-off drawn for the next trial."""
@@ -158,7 +199,7 @@ class RandomOracle(Durable, oracles.RandomSearchOracle):
 class BayesianOracle(Durable, oracles.BayesianOptimizationOracle):
     """Settings where a Gaussian process expects a low objective."""
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
+    def draw(self, trial_id: str) -> dict[str, Any]:
         # KerasTuner does not save where its generator stands; one for each trial needs
         # no saving.
         self._random_state = np.random.default_rng([self.seed, int(trial_id)])
@@ -166,14 +207,14 @@ class BayesianOracle(Durable, oracles.BayesianOptimizationOracle):
             # Few points often leave the process' length scale at an end of its range:
             # nothing to be mended by whoever searches.
             warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
-            return super().populate_space(trial_id)
+            return super().draw(trial_id)
 
 
 class GridOracle(Durable, oracles.GridSearchOracle):
     """All combinations, the last dimensions varied first."""
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        found = super().populate_space(trial_id)
+    def draw(self, trial_id: str) -> dict[str, Any]:
+        found = super().draw(trial_id)
         # The space does not grow, so that the next worker need not wait for this one.
         if found["status"] == RUNNING:
             self._populate_next.append(trial_id)
@@ -183,9 +224,10 @@ class GridOracle(Durable, oracles.GridSearchOracle):
         super().reload()
         # KerasTuner does not save where it stands. In a space that does not grow
         # combinations are tried in their order, which is that of starting.
-        for trial_id in self.start_order:
+        searched = [i for i in self.start_order if not is_repeat(self.trials[i])]
+        for trial_id in searched:
             self._ordered_ids.insert(trial_id)
-        self._populate_next = list(self.start_order)
+        self._populate_next = searched
 
 
 class HyperbandOracle(Durable, oracles.HyperbandOracle):
@@ -202,9 +244,9 @@ class HyperbandOracle(Durable, oracles.HyperbandOracle):
         super().__init__(max_epochs=max_epochs, factor=FACTOR, **options)
         self.max_trials = trials
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
+    def draw(self, trial_id: str) -> dict[str, Any]:
         try:
-            return super().populate_space(trial_id)
+            return super().draw(trial_id)
         except _Waiting:
             return {"status": IDLE}
 
@@ -257,5 +299,9 @@ def make_oracle(space: SearchSpace, config: RunConfig) -> Durable:
         oracle = GridOracle(max_trials=trials, **options)
     oracle.notes = {}
     oracle.objectives = config.tune.objectives
+    oracle.seeds = config.tune.seeds
+    # What KerasTuner takes for the end is the end of both.
+    oracle.search_trials = trials
+    oracle.max_trials = trials + config.tune.repeats
     oracle.verbose = 0
     return oracle

@@ -7,6 +7,7 @@ from html import escape
 from string import Template
 from typing import Any
 
+from keras_astro.tuning import repeats
 from keras_astro.tuning.axes import Axis, text, value_of
 from keras_astro.tuning.figure import height, ticks
 from keras_astro.tuning.objectives import value
@@ -35,6 +36,7 @@ _PAGE = Template("""<!doctype html>
 <h2>Best settings</h2>
 <dl class="facts">$best</dl>
 </section>
+$seeds
 $front
 <section aria-label="Parallel coordinates">
 <h2>All trials</h2>
@@ -77,7 +79,9 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
     members = {record.number for record in result.front}
     failed = [r for r in result.records if r.status == "failed"]
     pruned = sum(record.status == "pruned" for record in result.records)
-    seconds = sum(record.seconds for record in result.records)
+    seconds = sum(
+        record.seconds for one in result.records for record in (one, *one.repeats)
+    )
     summary = (
         f"{len(completed)} trials by {tune.oracle} search in {_duration(seconds)}"
         f"{f', {len(failed)} failed' if failed else ''}"
@@ -96,6 +100,7 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
         css=CSS,
         summary=escape(summary),
         best=_best(result),
+        seeds=repeats.section(result),
         front=_front(result),
         failed=_failed(failed),
         data=_embedded(content),

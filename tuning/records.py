@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ class TrialRecord:
         seed: Seed of its initial weights and of its data order.
         seconds: Wall-clock time; 0 while it runs.
         reason: Why it failed.
+        repeated: Number of the trial whose settings it trains with another seed.
+        repeats: Trainings of its settings with other seeds, after the search.
     """
 
     number: int
@@ -41,6 +44,24 @@ class TrialRecord:
     seed: int = 0
     seconds: float = 0.0
     reason: str = ""
+    repeated: int | None = None
+    repeats: tuple[TrialRecord, ...] = ()
+
+    @property
+    def objectives(self) -> list[float]:
+        """What the trainings with other seeds came to, without those that failed."""
+        return [r.objective for r in self.repeats if r.status == "completed"]
+
+    @property
+    def mean(self) -> float | None:
+        """Mean objective over the other seeds; None before the first of them."""
+        return statistics.fmean(self.objectives) if self.objectives else None
+
+    @property
+    def sd(self) -> float | None:
+        """Their sample standard deviation; None of fewer than two."""
+        found = self.objectives
+        return statistics.stdev(found) if len(found) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,7 @@ class SearchEvent:
         kind: `started`, `epoch`, `completed` or `failed`.
         trial: Number of the current trial, from 1.
         trials: How many are planned.
-        record: The current trial.
+        record: The current trial, or training of a trial's settings with another seed.
         best: The best completed trial so far.
         epoch: Epochs done of the current stage.
         epochs: Its total.
@@ -78,7 +99,7 @@ class SearchResult:
         config: The settings the search started from.
         best_config: The same with the best trial's values.
         space: What was searched.
-        records: All trials, in the order of starting.
+        records: All trials, in the order of starting, with their repeats.
         best: The trial of `best_config`.
         front: Of several objectives, the trials that no other one dominates.
     """

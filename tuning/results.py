@@ -7,9 +7,10 @@ import io
 from pathlib import Path
 from typing import Any
 
-from keras_astro.config import RunConfig
+from keras_astro.config import RunConfig, TuneConfig
 from keras_astro.evaluation.style import save
 from keras_astro.training.files import write_json, write_text
+from keras_astro.tuning import repeats
 from keras_astro.tuning.axes import make_axes
 from keras_astro.tuning.figure import parallel_coordinates
 from keras_astro.tuning.objectives import front
@@ -28,7 +29,7 @@ def write_leaderboard(
 
     Trials that failed or still run come last, without a rank.
     """
-    rows = leaderboard(records, config.tune.objectives)
+    rows = leaderboard(records, config.tune)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
@@ -45,15 +46,23 @@ def write_leaderboard(
         "space": space.describe(),
         "trials": [_nested(row, space) for row in rows],
     }
+    if config.tune.seeds > 1:
+        content["repeats"] = [
+            _row(repeat, None, TuneConfig()) | {"repeats": record.number}
+            for record in records
+            for repeat in record.repeats
+        ]
     write_json(folder / "leaderboard.json", content)
 
 
 def leaderboard(
-    records: list[TrialRecord], objectives: tuple[str, ...] = ("quality",)
+    records: list[TrialRecord], tune: TuneConfig | None = None
 ) -> list[dict[str, Any]]:
     """One flat row a trial, best quality first.
 
     Where there are several objectives, `pareto` says whether a trial is on the front.
+    Where the best are trained again with other seeds, there are the mean and standard
+    deviation of their objective and, in the end, a `choice`.
 
     Example:
         >>> record = TrialRecord(1, "completed", {"a.b": 2}, objective=0.5, epochs=9)
@@ -61,24 +70,30 @@ def leaderboard(
         >>> row["rank"], row["objective"], row["a.b"]
         (1, 0.5, 2)
     """
+    tune = tune or TuneConfig()
     best = ranked(records)
     rest = [record for record in records if record not in best]
-    rows = [_row(record, i + 1) for i, record in enumerate(best)]
-    if len(objectives) > 1:
-        members = {record.number for record in front(records, objectives)}
+    rows = [_row(record, i + 1, tune) for i, record in enumerate(best)]
+    if len(tune.objectives) > 1:
+        members = {record.number for record in front(records, tune.objectives)}
         rows = [
             {"rank": row["rank"], "pareto": row["trial"] in members, **row}
             for row in rows
         ]
-    return rows + [_row(record, None) for record in rest]
+    named = repeats.verdicts(records, tune)
+    for row in rows:
+        if "choice" in row:
+            row["choice"] = named.get(row["trial"])
+    return rows + [_row(record, None, tune) for record in rest]
 
 
-def _row(record: TrialRecord, rank: int | None) -> dict[str, Any]:
+def _row(record: TrialRecord, rank: int | None, tune: TuneConfig) -> dict[str, Any]:
     return {
         "rank": rank,
         "trial": record.number,
         "status": record.status,
         "objective": record.objective,
+        **(repeats.columns(record) if tune.seeds > 1 else {}),
         **record.metrics,
         **{key: _plain(value) for key, value in record.values.items()},
         "epochs": record.epochs,

@@ -32,9 +32,11 @@ def data():
 def _open(paths, task, on_bad):
     from keras_astro.data.readers import open_many
     from keras_astro.data.readers.kinds import likely_task
+    from keras_astro.data.readers.shards import expand
     from keras_astro.tasks.catalog import schema
 
-    task = task or _told(paths[0], *likely_task(paths[0]))
+    first = expand(paths[0])[0]
+    task = task or _told(first, *likely_task(first))
     progress = RowProgress("checking") if on_bad == "quarantine" else None
     source = open_many(paths, schema(task), on_bad=on_bad, progress=progress)
     for name, reason in getattr(source, "quarantined", []):
@@ -154,6 +156,12 @@ def _labels(facts):
 @data.command()
 @path_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--part-rows",
+    type=click.IntRange(1),
+    default=None,
+    help="Write a folder of stores part-00000.h5, ... of that many rows each.",
+)
 @task_option
 @bad_option
 @click.option(
@@ -180,10 +188,20 @@ def _labels(facts):
 @overwrite_option
 @json_option
 def convert(
-    paths, output, task, on_bad, from_pickle, trusted, group, steps, overwrite, as_json
+    paths,
+    output,
+    part_rows,
+    task,
+    on_bad,
+    from_pickle,
+    trusted,
+    group,
+    steps,
+    overwrite,
+    as_json,
 ):
-    """Convert images, FITS, alert packets or arrays to a store (.h5)."""
-    from keras_astro.data.store import write_store
+    """Convert images, FITS, alert packets, TFRecord or arrays to a store (.h5)."""
+    from keras_astro.data.store import write_parts, write_store
 
     steps = _preparation(steps) if steps else None
     source = (
@@ -195,17 +213,19 @@ def convert(
         from keras_astro.preprocessing.prepared import PreparedSource
 
         source = PreparedSource(source, steps)
-    rows = write_store(
-        output,
-        source.blocks(256),
-        generator="data convert",
-        config={
+    facts = {
+        "generator": "data convert",
+        "config": {
             "paths": [str(path) for path in paths],
             "preparation": source.preparation,
         },
-        seed=0,
-        overwrite=overwrite,
-    )
+        "seed": 0,
+        "overwrite": overwrite,
+    }
+    if part_rows:
+        rows = write_parts(output, source, part_rows, **facts)
+    else:
+        rows = write_store(output, source.blocks(256), **facts)
     bad = [list(item) for item in getattr(source, "quarantined", [])]
     answer(
         {"path": str(output), "rows": rows, "quarantined": bad},

@@ -24,6 +24,7 @@ EXTRAS = {
     "parquet": ("pyarrow",),
     "kafka": ("confluent_kafka",),
     "metrics": ("prometheus_client",),
+    "cluster": ("distributed",),
 }
 BASE = ("numpy", "h5py", "astropy", "ai_edge_litert", "pydantic", "click", "PIL")
 

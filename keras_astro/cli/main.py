@@ -168,7 +168,7 @@ def _interrupted() -> None:
         sys.exit(INTERRUPTED)
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
     print("\nkastro: interrupted; what was finished is kept.", file=sys.stderr)
-    if words and words[0] in ("train", "tune", "simulate"):
+    if words and words[0] in ("train", "tune", "simulate", "predict"):
         resume = shlex.join([*words, *([] if "--resume" in words else ["--resume"])])
         print(f"  Continue with: kastro {resume}", file=sys.stderr)
     sys.exit(INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -39,8 +40,9 @@ data_option = click.option(
     "paths",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Store (.h5), folder or zip of images, FITS, .npz. Repeatable. "
-    "Without it, the task's simulated default set.",
+    help="Store (.h5), folder or zip of images, FITS, .npz, TFRecord, or a folder or "
+    "quoted pattern of shards. Repeatable. Without it, the task's simulated default "
+    "set.",
 )
 drift_option = click.option(
     "--drift-window",
@@ -54,6 +56,19 @@ overwrite_option = click.option(
 )
 resume_option = click.option(
     "--resume", is_flag=True, help="Continue in the same folder with the same settings."
+)
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes of this machine; the result does not depend on it.",
+)
+scheduler_option = click.option(
+    "--scheduler",
+    default=None,
+    metavar="tcp://HOST:PORT",
+    help="Let the workers of this Dask scheduler do it, with the same result.",
 )
 run_option = click.option(
     "-o",
@@ -86,6 +101,28 @@ def resolve(task_or_path: str, overrides, paths=(), *, seed=None, **settings):
         found["data.paths"] = [str(path) for path in paths]
     texts = [f"{k}={json.dumps(v)}" for k, v in found.items() if v is not None]
     return load_config(task_or_path, [*texts, *overrides])
+
+
+@contextlib.contextmanager
+def workplace(jobs: int, scheduler: str | None):
+    """Where tasks are worked on: a number of processes, or an opened cluster.
+
+    Raises:
+        UsageError: If both are asked for, or the cluster does not answer.
+    """
+    if scheduler is None:
+        yield jobs
+        return
+    from keras_astro.data.dask_pool import DaskPool
+    from keras_astro.errors import UsageError
+
+    if jobs > 1:
+        raise UsageError(
+            "--jobs counts processes of this machine, --scheduler uses others",
+            hint="Give one of them.",
+        )
+    with DaskPool(scheduler) as pool:
+        yield pool
 
 
 def run_folder(folder: Path | None, name: str, *, resume: bool) -> Path:

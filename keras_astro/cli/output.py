@@ -113,9 +113,10 @@ class SearchLines:
         start = "\r\x1b[K" if sys.stderr.isatty() else ""
         if event.kind == "completed":
             best = f"  best {event.best.objective:.4g}" if event.best else ""
+            again = f", trial {record.repeated} again" if record.repeated else ""
             story(
                 f"{start}{place}: objective {record.objective:.4g}{best}  "
-                f"({record.epochs} epochs, {record.seconds:.0f} s)"
+                f"({record.epochs} epochs, {record.seconds:.0f} s{again})"
                 f"{', stopped early' if record.status == 'pruned' else ''}"
             )
         elif event.kind == "failed":

@@ -1,5 +1,6 @@
 """kastro predict."""
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -7,8 +8,12 @@ import click
 from keras_astro.cli.options import (
     ArtefactPath,
     drift_option,
+    jobs_option,
     json_option,
     overwrite_option,
+    resume_option,
+    scheduler_option,
+    workplace,
 )
 from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
 
@@ -35,55 +40,62 @@ from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
     is_flag=True,
     help="Improve latents row by row by least squares, with errors; spectra only.",
 )
+@jobs_option
+@scheduler_option
 @drift_option
+@resume_option
 @overwrite_option
 @json_option
-def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_json):
+def predict(
+    model,
+    paths,
+    output,
+    on_bad,
+    refine,
+    jobs,
+    scheduler,
+    drift_window,
+    resume,
+    overwrite,
+    as_json,
+):
     """Score the files PATHS with MODEL into a table.
 
     MODEL is a run, an artefact or preset:NAME; a .tflite file needs no TensorFlow.
+    PATHS are files, folders, or patterns in quotes. Of several, and of large stores,
+    the results are kept as they come: after an interruption or a kill the same command
+    with --resume goes on, and the table is the same.
+
     Unreadable files are set aside with their reason, in a file beside the table, and
     the rest goes on; a galaxy that cannot be measured keeps its row, with the reason.
     The answer says whether the rows look like those that the model was made for.
 
-    Example: kastro predict preset:lensing night.zip -o scores.ecsv
+    Example: kastro predict preset:lensing nights/ -o scores.ecsv --jobs 4
     """
-    from keras_astro.data.readers import open_many
-    from keras_astro.errors import UsageError
-    from keras_astro.inference.batch import score_source
     from keras_astro.inference.drift import DriftWatch, told
-    from keras_astro.inference.manifest import caveat
-    from keras_astro.inference.predictor import open_predictor
+    from keras_astro.inference.manifest import caveat, read_manifest
     from keras_astro.inference.refinement import described
-    from keras_astro.inference.table import FORMATS, predictions_table, write_table
-    from keras_astro.tasks.catalog import model_rows, schema
+    from keras_astro.inference.table import predictions_table, write_table
+    from keras_astro.inference.units import divide, join
 
-    if output.suffix not in FORMATS:
-        raise UsageError(
-            f"{output}: expected one of {', '.join(FORMATS)}, found {output.suffix!r}"
-        )
-    if output.exists() and not overwrite:
-        raise UsageError(
-            f"{output} exists already", hint="Replace it with --overwrite."
-        )
+    check_output(output, overwrite=overwrite)
     if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
-    predictor = open_predictor(model)
-    source = open_many(paths, schema(predictor.manifest["task"]), on_bad=on_bad)
-    watch = DriftWatch(predictor.manifest, window=drift_window)
-    scored = score_source(
-        predictor,
-        model_rows(source, predictor.manifest),
-        refine=refine,
-        drift=watch,
-        progress=RowProgress("scoring"),
-    )
-    manifest = described(predictor.manifest) if refine else predictor.manifest
-    table = predictions_table(
-        scored.outputs, source.facts()["id"], manifest, scored.flags, scored.reasons
-    )
-    write_table(table, output, overwrite=overwrite)
-    bad = [list(item) for item in getattr(source, "quarantined", [])]
+    manifest = read_manifest(model)
+    watch = DriftWatch(manifest, window=drift_window)
+    if scheduler:
+        # Workers elsewhere have working folders of their own.
+        model, paths = model.resolve(), [path.resolve() for path in paths]
+    units = divide(model, manifest, paths, on_bad=on_bad, refine=refine)
+    with scores(units, manifest, output, jobs, scheduler, resume=resume) as parts:
+        joined = join(parts, watch)
+        scored, bad = joined.scored, joined.quarantined
+        if refine:
+            manifest = described(manifest)
+        table = predictions_table(
+            scored.outputs, joined.ids, manifest, scored.flags, scored.reasons
+        )
+        write_table(table, output, overwrite=overwrite)
     if bad:
         aside = output.with_name(f"{output.stem}-quarantined.csv")
         lines = [f'"{name}","{reason}"' for name, reason in bad]
@@ -103,6 +115,56 @@ def predict(model, paths, output, on_bad, refine, drift_window, overwrite, as_js
         content["warning"] = warning
         text += f"\nwarning: {warning}"
     answer(content, text, as_json=as_json)
+
+
+def check_output(output: Path, *, overwrite: bool) -> None:
+    """Refuses a table of no known format, or one that is there.
+
+    Raises:
+        UsageError: If it is so.
+    """
+    from keras_astro.data.store import refuse_existing
+    from keras_astro.errors import UsageError
+    from keras_astro.inference.table import FORMATS
+
+    if output.suffix not in FORMATS:
+        raise UsageError(
+            f"{output}: expected one of {', '.join(FORMATS)}, found {output.suffix!r}"
+        )
+    refuse_existing(output, overwrite=overwrite)
+
+
+@contextlib.contextmanager
+def scores(units, manifest, output, jobs, scheduler, *, resume):
+    """The parts of all units, in their order; of several, kept beside the table.
+
+    A single unit is scored here, with its rows' progress, and leaves nothing behind.
+    """
+    from keras_astro.data.parallel import as_done
+    from keras_astro.data.parts import ArrayParts
+    from keras_astro.inference.units import score_unit
+
+    if len(units) == 1 and not scheduler:
+        if jobs > 1:
+            story(f"{units[0].name} is one unit: one process scores it")
+        yield iter([score_unit(units[0], progress=RowProgress("scoring"))])
+        return
+    facts = {
+        "model": manifest["model_sha256"],
+        "refine": units[0].refine,
+        "on_bad": units[0].on_bad,
+        "files": [unit.facts() for unit in units],
+    }
+    kept = ArrayParts(output, facts, resume=resume)
+    with kept, workplace(jobs, scheduler) as place:
+        numbers = [n for n in range(len(units)) if not kept.has(n)]
+        todo = [units[number] for number in numbers]
+        progress, done = RowProgress("scoring files"), len(units) - len(numbers)
+        for i, part in as_done(score_unit, todo, jobs=place):
+            kept.keep(numbers[i], part)
+            done += 1
+            progress(done, len(units))
+        yield (kept.read(number) for number in range(len(units)))
 
 
 def tell_failures(table, output) -> int:

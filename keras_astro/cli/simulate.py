@@ -5,11 +5,14 @@ from pathlib import Path
 import click
 
 from keras_astro.cli.options import (
+    jobs_option,
     json_option,
     overwrite_option,
     resolve,
     resume_option,
+    scheduler_option,
     set_option,
+    workplace,
 )
 from keras_astro.cli.output import RowProgress, answer, load_tensorflow
 
@@ -25,18 +28,15 @@ from keras_astro.cli.output import RowProgress, answer, load_tensorflow
     help="Store (.h5).",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Processes; the rows do not depend on it.",
-)
+@jobs_option
+@scheduler_option
 @set_option
 @resume_option
 @overwrite_option
 @json_option
-def simulate(task, rows, output, seed, jobs, overrides, resume, overwrite, as_json):
+def simulate(
+    task, rows, output, seed, jobs, scheduler, overrides, resume, overwrite, as_json
+):
     """Simulate ROWS of TASK with known truth into a store.
 
     Blocks are kept beside it until it is complete: after an interruption or a kill,
@@ -57,18 +57,18 @@ def simulate(task, rows, output, seed, jobs, overrides, resume, overwrite, as_js
     parts = Parts(output, facts, simulator.schema, resume=resume)
     progress = RowProgress("simulating")
 
-    def blocks():
+    def blocks(place):
         done = 0
-        options = {"seed": seed, "jobs": jobs, "skip": parts.done}
+        options = {"seed": seed, "jobs": place, "skip": parts.done}
         for block in parts.kept(simulator.simulate(config, rows, **options)):
             yield block
             done += len(block)
             progress(done, rows)
 
-    with parts:
+    with workplace(jobs, scheduler) as place, parts:
         written = write_store(
             output,
-            blocks(),
+            blocks(place),
             generator=f"simulate.{config.task}",
             config=settings,
             seed=seed,

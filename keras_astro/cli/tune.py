@@ -39,7 +39,7 @@ SHOWN = 5
     "--oracle",
     type=click.Choice(["hyperband", "bayesian", "random", "grid"]),
     default=None,
-    help="Who chooses them. Default: hyperband.",
+    help="Who chooses them. Default: the case's own (hyperband; grid for cgm).",
 )
 @click.option(
     "--objective",
@@ -51,6 +51,18 @@ SHOWN = 5
 )
 @click.option(
     "--prune", is_flag=True, help="Stop trials that are far behind at the same epoch."
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=None,
+    help="Train the best trials again with that many seeds and choose by their mean.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=None,
+    help="How many trials --seeds trains again. Default: 3.",
 )
 @click.option(
     "--workers",
@@ -83,6 +95,8 @@ def tune(
     oracle,
     objectives,
     prune,
+    seeds,
+    top,
     workers,
     chief,
     worker_id,
@@ -99,9 +113,10 @@ def tune(
     and maximises the detection of anomalies that it injects itself. The run folder
     ends as a trained, evaluated run with a leaderboard. With several objectives each
     trial's TFLite file is timed and weighed, and the trials that no other one beats in
-    all of them are marked.
+    all of them are marked. With --seeds the best trials are trained again, so that the
+    choice does not hang on the luck of one.
 
-    Example: kastro tune lensing --trials 12 --objective quality,latency
+    Example: kastro tune lensing --trials 12 --seeds 3 --top 3
     """
     if worker_id is not None:
         return _work(folder, chief, worker_id)
@@ -112,6 +127,8 @@ def tune(
         seed=seed,
         tune__objectives=objectives,
         tune__prune=prune or None,
+        tune__seeds=seeds,
+        tune__top=top,
     )
     load_tensorflow()
     from keras_astro.tasks.catalog import get_task
@@ -144,10 +161,15 @@ def tune(
 
 
 def _answer(result, content, text, *, as_json) -> None:
+    from keras_astro.tuning.repeats import told
+
     best = {**result.best.values, "objective": result.best.objective}
+    if result.best.mean is not None:
+        best |= {"objective_mean": result.best.mean, "objective_sd": result.best.sd}
+    seeds = f"\n{said}" if (said := told(result)) else ""
     answer(
         {**content, "best": best, "trials": len(result.records)},
-        f"{_leaders(result)}\n\nsearch: {result.folder / 'tuning.html'}\n{text}",
+        f"{_leaders(result)}{seeds}\n\nsearch: {result.folder / 'tuning.html'}\n{text}",
         as_json=as_json,
     )
 
@@ -191,14 +213,21 @@ def _work(folder, chief, worker_id) -> None:
 def _leaders(result) -> str:
     keys = [dimension.key for dimension in result.space.dimensions]
     costs = [n for n in ("latency_ms", "size_kb") if n in result.best.metrics]
+    shown = list(result.front or result.ranking[:SHOWN])
+    means = ["mean", "sd"] if result.best.mean is not None else []
     rows = [
         (
             record.number,
             f"{record.objective:.4g}",
+            *[_number(getattr(record, name)) for name in means],
             *[f"{record.metrics[name]:.4g}" for name in costs],
             *[record.values[key] for key in keys],
         )
-        for record in result.front or result.ranking[:SHOWN]
+        for record in shown
     ]
     names = [key.split(".")[-1] for key in keys]
-    return table(rows, ("trial", "objective", *costs, *names))
+    return table(rows, ("trial", "objective", *means, *costs, *names))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

@@ -18,17 +18,106 @@ from keras_astro.errors import DataError, UsageError
 FACTS = "facts.json"
 
 
-class Parts:
-    """Numbered blocks in a folder beside the store that they become.
+class ArrayParts:
+    """Numbered groups of named arrays in a folder beside the file that they become.
 
-    A block is there whole or not at all: it is written under another name first. As a
-    context it takes the folder away at the end, but for blocks that an error leaves.
+    A part is there whole or not at all: it is written under another name first. As a
+    context it takes the folder away at the end, but for parts that an error leaves.
 
     Args:
-        store: Path of the store.
-        facts: What the blocks are a function of: a part made with others is refused.
-        schema: Of the rows.
+        path: Of the file that they become.
+        facts: What the parts are a function of: one made with others is refused.
         resume: Whether to go on with what is there, or to begin again.
+
+    Raises:
+        UsageError: If what is there was made with other facts.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "scores.csv"
+        >>> parts = ArrayParts(path, {"model": "a"}, resume=True)
+        >>> parts.keep(3, {"score": np.ones(2)})
+        >>> parts.has(3), parts.read(3)["score"].tolist(), parts.remove()
+        (True, [1.0, 1.0], None)
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any], *, resume: bool):
+        self.folder = path.with_name(f".{path.name}.parts")
+        if not resume:
+            self.remove()
+        known = self.folder / FACTS
+        if known.is_file():
+            found = json.loads(known.read_text())
+            differing = sorted(
+                k for k in {**found, **facts} if found.get(k) != facts.get(k)
+            )
+            if differing:
+                name = differing[0]
+                raise UsageError(
+                    f"{path}: was begun with {name} = {found.get(name)}, found "
+                    f"{facts.get(name)}",
+                    hint="Go on with the same settings, or begin again without "
+                    "--resume.",
+                )
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write(known, lambda file: file.write(json.dumps(facts).encode()))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if error is None or not any(self.folder.glob("*.npz")):
+            self.remove()
+
+    def has(self, number: int) -> bool:
+        """Whether a part is there."""
+        return self._path(number).is_file()
+
+    def keep(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Writes a part."""
+        self._write(self._path(number), lambda file: np.savez(file, **arrays))
+
+    def read(self, number: int) -> dict[str, np.ndarray]:
+        """The arrays of a part.
+
+        Raises:
+            DataError: If it is damaged.
+        """
+        path = self._path(number)
+        try:
+            with np.load(path, allow_pickle=False) as found:
+                return {key: found[key] for key in found.files}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"{path}: expected a block of rows, found a damaged file",
+                hint="Begin again without --resume.",
+            ) from error
+
+    def remove(self) -> None:
+        """Takes the folder away."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06}.npz"
+
+    def _write(self, path: Path, write) -> None:
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+
+
+class Parts(ArrayParts):
+    """Blocks of rows, kept one after the other.
+
+    Args:
+        store: Path of the store that they become.
+        facts: As for `ArrayParts`.
+        schema: Of the rows.
+        resume: As for `ArrayParts`.
 
     Raises:
         UsageError: If what is there was made with other facts.
@@ -48,40 +137,14 @@ class Parts:
     def __init__(
         self, store: Path, facts: Mapping[str, Any], schema: Schema, *, resume: bool
     ):
-        self.folder = store.with_name(f".{store.name}.parts")
         self.schema = schema
-        if not resume:
-            self.remove()
-        known = self.folder / FACTS
-        if known.is_file():
-            found = json.loads(known.read_text())
-            differing = sorted(
-                k for k in {**found, **facts} if found.get(k) != facts.get(k)
-            )
-            if differing:
-                name = differing[0]
-                raise UsageError(
-                    f"{store}: was begun with {name} = {found.get(name)}, found "
-                    f"{facts.get(name)}",
-                    hint="Go on with the same settings, or begin again without "
-                    "--resume.",
-                )
-        else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._write(known, lambda file: file.write(json.dumps(facts).encode()))
-
-    def __enter__(self) -> Parts:
-        return self
-
-    def __exit__(self, kind, error, trace) -> None:
-        if error is None or not self.done:
-            self.remove()
+        super().__init__(store, facts, resume=resume)
 
     @property
     def done(self) -> int:
         """Blocks that are there, from the first on."""
         count = 0
-        while self._path(count).is_file():
+        while self.has(count):
             count += 1
         return count
 
@@ -93,44 +156,16 @@ class Parts:
         """
         done = self.done
         for number in range(done):
-            yield self._read(self._path(number))
+            groups: dict[str, dict] = {group: {} for group in (*GROUPS, "axes")}
+            for key, array in self.read(number).items():
+                group, _, name = key.partition("/")
+                groups[group][name] = array
+            yield Sample(self.schema, **groups)
         for number, block in enumerate(further, done):
-            self._keep(self._path(number), block)
+            arrays = {
+                f"{group}/{name}": np.asarray(array)
+                for group in (*GROUPS, "axes")
+                for name, array in getattr(block, group).items()
+            }
+            self.keep(number, arrays)
             yield block
-
-    def remove(self) -> None:
-        """Takes the folder away."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number:06}.npz"
-
-    def _keep(self, path: Path, block: Sample) -> None:
-        arrays = {
-            f"{group}/{name}": np.asarray(array)
-            for group in (*GROUPS, "axes")
-            for name, array in getattr(block, group).items()
-        }
-        self._write(path, lambda file: np.savez(file, **arrays))
-
-    def _write(self, path: Path, write) -> None:
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-
-    def _read(self, path: Path) -> Sample:
-        groups: dict[str, dict[str, np.ndarray]] = {g: {} for g in (*GROUPS, "axes")}
-        try:
-            with np.load(path, allow_pickle=False) as found:
-                for key in found.files:
-                    group, _, name = key.partition("/")
-                    groups[group][name] = found[key]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"{path}: expected a block of rows, found a damaged file",
-                hint="Begin again without --resume.",
-            ) from error
-        return Sample(self.schema, **groups)

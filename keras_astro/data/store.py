@@ -23,6 +23,7 @@ from keras_astro.data.sample import (
     Sample,
     Schema,
     Source,
+    Subset,
     check_same_axes,
 )
 from keras_astro.errors import DataError, UsageError
@@ -87,6 +88,37 @@ def write_store(
         with contextlib.suppress(OSError):
             partial.unlink()
     return rows
+
+
+def write_parts(folder: Path, source: Source, part_rows: int, **facts) -> int:
+    """Writes a source as a folder of stores, which is read as one data set.
+
+    Args:
+        folder: Where `part-00000.h5` and those that follow are written.
+        source: The rows.
+        part_rows: Rows of each store but the last.
+        **facts: As for `write_store`.
+
+    Returns:
+        Number of rows.
+
+    Raises:
+        UsageError: If a part exists and may not be replaced, or the folder holds more.
+        DataError: If the disk refuses.
+    """
+    starts = range(0, len(source), part_rows)
+    paths = [Path(folder) / f"part-{i:05}.h5" for i in range(len(starts))]
+    others = set(Path(folder).glob("*")) - set(paths)
+    if others:
+        raise UsageError(
+            f"{folder}: expected an empty folder for the parts, found "
+            f"{sorted(others)[0].name}",
+            hint="Choose another folder with -o.",
+        )
+    for path, start in zip(paths, starts, strict=True):
+        rows = np.arange(start, min(start + part_rows, len(source)))
+        write_store(path, Subset(source, rows).blocks(256), **facts)
+    return len(source)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

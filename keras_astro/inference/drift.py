@@ -66,18 +66,28 @@ class DriftWatch:
             inputs: Arrays by input name, rows first.
             outputs: The `predict` signature's arrays of these rows.
         """
-        if not self.reference:
-            return
-        found = row_quantities(inputs, outputs, self.manifest)
+        if self.reference:
+            found = row_quantities(inputs, outputs, self.manifest)
+            self.take(found, outputs.get("p_value"))
+
+    def take(
+        self, found: Mapping[str, np.ndarray], p_values: np.ndarray | None
+    ) -> None:
+        """Takes in rows of which the quantities are known already.
+
+        Args:
+            found: As from `row_quantities`.
+            p_values: Of the rows, where the model has them.
+        """
         if not self.rows:
-            self._begin(found, outputs)
+            self._begin(found, p_values)
         rows = len(next(iter(found.values())))
         place = np.arange(self.rows, self.rows + rows)[-self.window :] % self.window
         if self.names:
             values = np.stack([found[name] for name in self.names])
             self.bins[:, place] = bins_of(values[:, -self.window :], self.edges)
         if self.p_values is not None:
-            self.p_values[place] = outputs["p_value"][-self.window :]
+            self.p_values[place] = p_values[-self.window :]
         before, self.rows = self.rows, self.rows + rows
         step = max(self.window // 2, 1)
         if self.rows >= self.window and before // step != self.rows // step:
@@ -88,7 +98,7 @@ class DriftWatch:
             if alarm and self.first_alarm is None:
                 self.first_alarm = self.rows
 
-    def _begin(self, found: Mapping, outputs: Mapping) -> None:
+    def _begin(self, found: Mapping, p_values: np.ndarray | None) -> None:
         known = self.reference["quantities"]
         self.names = [name for name in known if name in found]
         edges = [known[name]["edges"] for name in self.names]
@@ -96,7 +106,7 @@ class DriftWatch:
         padded = [[*e, *[np.inf] * (most - len(e))] for e in edges]
         self.edges = np.array(padded, np.float32).reshape(len(edges), most)
         self.bins = np.zeros((len(edges), self.window), np.uint8)
-        if "p_value" in outputs:
+        if p_values is not None:
             self.p_values = np.zeros(self.window, np.float32)
 
     def report(self) -> dict[str, Any]:

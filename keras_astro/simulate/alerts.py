@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from keras_astro.data.alert_schema import ALERTS
+from keras_astro.data.parallel import in_order
 from keras_astro.data.sample import Sample, concatenate
 from keras_astro.simulate.alert_camera import expose
 from keras_astro.simulate.alert_config import AlertSimulation
@@ -27,7 +28,6 @@ from keras_astro.simulate.alert_histories import (
 )
 from keras_astro.simulate.alert_metadata import draw_metadata
 from keras_astro.simulate.alert_sources import set_magnitude
-from keras_astro.simulate.parallel import in_order
 
 BLOCK = 64
 

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from keras_astro.data.parallel import in_order
 from keras_astro.data.sample import Sample, concatenate
 from keras_astro.data.schemas import CGM
 from keras_astro.simulate.cgm_clouds import Gas, draw_gas
@@ -22,7 +23,6 @@ from keras_astro.simulate.cgm_lines import (
     get_line,
     lyman_series,
 )
-from keras_astro.simulate.parallel import in_order
 from keras_astro.simulate.spectrograph import fine_grid, oversampling, spread_matrix
 from keras_astro.simulate.voigt import Clouds, Windows, add_line, line_windows
 

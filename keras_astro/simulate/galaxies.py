@@ -13,9 +13,9 @@ import galsim
 import numpy as np
 
 from keras_astro.data.galaxy_schema import GALAXIES
+from keras_astro.data.parallel import in_order
 from keras_astro.data.sample import Sample, concatenate
 from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
-from keras_astro.simulate.parallel import in_order
 
 BLOCK = 32
 

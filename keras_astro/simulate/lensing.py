@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from keras_astro.data.parallel import in_order
 from keras_astro.data.sample import Sample, concatenate
 from keras_astro.data.schemas import LENSING
 from keras_astro.simulate.lens_camera import add_noise, blur, jpeg_round_trip
@@ -27,7 +28,6 @@ from keras_astro.simulate.lens_fields import (
 )
 from keras_astro.simulate.lens_light import sersic
 from keras_astro.simulate.lens_subhalos import draw_masses
-from keras_astro.simulate.parallel import in_order
 
 BLOCK = 64
 # Images traced together: few enough that their fields stay in the cache.

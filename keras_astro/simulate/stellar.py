@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 
+from keras_astro.data.parallel import in_order
 from keras_astro.data.sample import Sample, concatenate
 from keras_astro.data.star_schema import STELLAR
 from keras_astro.simulate import stellar_atmosphere
-from keras_astro.simulate.parallel import in_order
 from keras_astro.simulate.spectral_broadening import broaden
 from keras_astro.simulate.spectral_gap import (
     SPEED_OF_LIGHT_KMS,

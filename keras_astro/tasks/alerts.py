@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_astro.data.alert_histories import BANDS, AlertHistories
 from keras_astro.data.alert_schema import ALERTS, CLASSES, FEATURES
+from keras_astro.data.gather import check_held
 from keras_astro.data.sample import Sample
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.layers.classes import KnownFeatures
@@ -97,6 +98,12 @@ class AlertsTask(Task):
             pixels=settings.pixels,
             normalise=settings.normalise,
             context=settings.context,
+        )
+        check_held(
+            len(parts.train),
+            4 * np.prod(stem.output_shape[1:]),
+            limit_mb=config.data.memory_limit_mb,
+            task=self.name,
         )
         raw = [read_rows(stem, part) for part in (parts.train, parts.validation)]
         present = np.unique(raw[0][2][raw[0][2] >= 0])

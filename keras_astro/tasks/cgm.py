@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_astro.data.gather import check_held
 from keras_astro.data.sample import Sample
 from keras_astro.data.schemas import CGM
 from keras_astro.layers.active import ActivePixels
@@ -99,6 +100,14 @@ class CgmTask(Task):
         """Finds the pixels that vary in the training rows and keeps those alone."""
         axes = parts.train.read(0, 1).axes
         active, chosen = choose_pixels(parts.train, config.preprocessing)
+        # Absorption, and of weighted spectra twice the weights.
+        weighted = 3 if "ivar" in parts.train.read(0, 1).inputs else 1
+        check_held(
+            len(parts.train),
+            4 * weighted * len(chosen),
+            limit_mb=config.data.memory_limit_mb,
+            task=self.name,
+        )
         return Prepared(
             wavelength=np.asarray(axes["wavelength_angstrom"], float),
             active=active,

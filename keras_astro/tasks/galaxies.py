@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_astro.data.galaxy_schema import GALAXIES, refuse_gaps
+from keras_astro.data.gather import check_held
 from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.layers.box_stretch import calibrate
@@ -103,6 +104,12 @@ class GalaxiesTask(Task):
                 )
         else:
             refuse_stored(config)
+            check_held(
+                len(parts.train),
+                4 * np.prod(shape),
+                limit_mb=config.data.memory_limit_mb,
+                task=self.name,
+            )
             stream = stored(labelled(parts.train), seed=config.seed)
         return Prepared(stream, shape, validation, pairs)
 

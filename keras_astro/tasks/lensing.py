@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_astro.data.gather import spread
 from keras_astro.data.sample import Sample, Subset
 from keras_astro.data.schemas import LENSING
 from keras_astro.layers.conformal import decision_facts
@@ -21,9 +22,11 @@ from keras_astro.simulate.lensing import iter_simulate
 from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.tasks.lensing_config import LensingConfig
 from keras_astro.tasks.lensing_frames import (
+    frame_features,
     frame_geometry,
     frames,
     project,
+    project_all,
     read_images,
     stacked,
 )
@@ -48,6 +51,10 @@ STRONG = {"count": 5, "einstein_radius_pixels": (0.25, 0.9)}
 
 # Integers reach that many times farther from the mean lens than the rows they see.
 HEADROOM = 1.5
+
+# At most that many validation rows, at even distances, get subhalos injected and set
+# each score's reference: more say the same and fill the memory.
+HELD_ROWS = 4000
 
 # Training rows that help to choose the physics head's basis.
 BASIS_ROWS = 3000
@@ -82,7 +89,8 @@ class Prepared:
     Args:
         stem: Image to frame.
         components: Frame to coefficients and back.
-        features: What the autoencoder trains on, `(row, ...)`.
+        features: What the autoencoder trains on, `(row, ...)`; a memory map where it
+            is more than `data.memory_limit_mb`.
         validation: The same of the validation rows.
         coefficients: Of the training rows, `(row, component)`.
         injected: Features of validation rows with simulated subhalos injected.
@@ -133,7 +141,7 @@ class LensingTask(Task):
             bin_pixels=bin_pixels,
         )
         shape = stem.output_shape[1:]
-        flips = settings.flips
+        flips, limit = settings.flips, config.data.memory_limit_mb
         components = PrincipalComponents(
             settings.pca_components, shape, name="components"
         )
@@ -142,29 +150,27 @@ class LensingTask(Task):
                 frames(stem, parts.train, flips=flips), settings.pca_components
             )
         )
-        on_frames = config.model.kind == "conv"
-        held = stacked(frames(stem, parts.validation))
         injected = injection.inject_subhalos(
-            read_images(parts.validation), seed=config.seed, **FAINT
+            read_images(spread(parts.validation, HELD_ROWS)), seed=config.seed, **FAINT
         )
         injected = np.asarray(stem.predict(injected, verbose=0))
-        train_frames = frames(stem, parts.train, flips=flips)
-        if on_frames:
-            features = stacked(train_frames)
-            coefficients = project(components, features)
-        else:
-            features = coefficients = np.concatenate(
-                [project(components, block) for block in train_frames]
-            )
+        seen = components if config.model.kind == "pca_dense" else None
+        features, validation = (
+            frame_features(stem, seen, part, flips=mirrored, limit_mb=limit)
+            for part, mirrored in ((parts.train, flips), (parts.validation, False))
+        )
+        coefficients = features
+        if seen is None:
+            coefficients = project_all(components, features, limit_mb=limit)
         few = Subset(parts.train, np.arange(min(len(parts.train), BASIS_ROWS)))
         real = stacked(frames(stem, few, flips=flips))
         return Prepared(
             stem=stem,
             components=components,
             features=features,
-            validation=held if on_frames else project(components, held),
+            validation=validation,
             coefficients=coefficients,
-            injected=injected if on_frames else project(components, injected),
+            injected=injected if seen is None else project(components, injected),
             lenses=simulated_lenses(config, stem, real, first.shape[1:]),
         )
 
@@ -262,7 +268,7 @@ class LensingTask(Task):
         )
         if lenses is not None:
             model.get_layer("parameters").set_units(lenses.mean, lenses.sd)
-        calibrate(model, read_images(parts.validation), read_images(parts.calibration))
+        calibrate(model, spread(parts.validation, HELD_ROWS), parts.calibration)
         return model
 
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from keras_astro.data.gather import gather
 from keras_astro.data.sample import Source
 from keras_astro.layers.pca import PrincipalComponents
 
@@ -49,6 +50,29 @@ def frames(
             yield frame[:, ::-1, ::-1]
 
 
+def frame_features(
+    stem: keras.Model,
+    components: PrincipalComponents | None,
+    source: Source,
+    *,
+    flips: bool,
+    limit_mb: float,
+) -> np.ndarray:
+    """Frames of all rows, or their coefficients where components are given.
+
+    Args:
+        stem: Image to frame.
+        components: Frame to coefficients.
+        source: The rows, read in blocks.
+        flips: Whether each comes in its four reflections.
+        limit_mb: Beyond it they are kept in a file, see `gather`.
+    """
+    blocks = frames(stem, source, flips=flips)
+    if components is not None:
+        blocks = (project(components, block) for block in blocks)
+    return gather(blocks, len(source) * (4 if flips else 1), limit_mb=limit_mb)
+
+
 def stacked(blocks: Iterator[np.ndarray]) -> np.ndarray:
     """Blocks as one array."""
     return np.concatenate(list(blocks))
@@ -57,6 +81,15 @@ def stacked(blocks: Iterator[np.ndarray]) -> np.ndarray:
 def project(components: PrincipalComponents, frame: np.ndarray) -> np.ndarray:
     """Coefficients of frames, as an array."""
     return np.asarray(components(frame), dtype="float32")
+
+
+def project_all(
+    components: PrincipalComponents, found: np.ndarray, *, limit_mb: float
+) -> np.ndarray:
+    """Coefficients of frames that may lie in a file; beyond the limit in one too."""
+    starts = range(0, len(found), BLOCK)
+    blocks = (project(components, np.asarray(found[i : i + BLOCK])) for i in starts)
+    return gather(blocks, len(found), limit_mb=limit_mb)
 
 
 def read_images(source: Source) -> np.ndarray:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from keras_astro.data.sample import Source
 from keras_astro.layers.conformal import fit_reference
 from keras_astro.layers.nuisances import PsfBlur, SubpixelShift
 from keras_astro.layers.pca import PrincipalComponents
 from keras_astro.layers.tangent import TangentResidual, fit_subspaces
 from keras_astro.models import autoencoder, lens_scorer, variational
 from keras_astro.tasks.lensing_config import LensingConfig
+from keras_astro.tasks.lensing_frames import read_images
 from keras_astro.tasks.penalised import penalised_autoencoder
+
+# Rows that the local subspaces are fitted on, reflections included; several hundred to
+# a cluster, and more would fill the memory.
+TANGENT_ROWS = 200_000
+
+# Held-out rows in memory at a time: a multiple of Keras' batches.
+HELD_BLOCK = 4096
 
 
 def build_autoencoder(config: LensingConfig, shape: tuple[int, ...]) -> keras.Model:
@@ -69,7 +78,14 @@ def plain_encoder(model: keras.Model) -> keras.Model:
 
 
 def fit_tangent(config: LensingConfig, coefficients: np.ndarray) -> TangentResidual:
-    """Local subspaces of the training rows, as many as there are rows for."""
+    """Local subspaces of the training rows, as many as there are rows for.
+
+    Of more rows than `TANGENT_ROWS` that many are used, at even distances.
+    """
+    if len(coefficients) > TANGENT_ROWS:
+        chosen = np.linspace(0, len(coefficients) - 1, TANGENT_ROWS).astype(int)
+        coefficients = coefficients[chosen]
+    coefficients = np.array(coefficients)
     rows, width = coefficients.shape
     clusters = min(config.scores.tangent_clusters, rows // 4)
     rank = min(config.scores.tangent_rank, width - 1)
@@ -79,8 +95,15 @@ def fit_tangent(config: LensingConfig, coefficients: np.ndarray) -> TangentResid
     return tangent
 
 
-def calibrate(model: keras.Model, reference: np.ndarray, held: np.ndarray) -> None:
-    """Sets the statistics of normal lenses, each from rows the step before lacks."""
+def calibrate(model: keras.Model, normal: Source, held: Source) -> None:
+    """Sets the statistics of normal lenses, each from rows the step before lacks.
+
+    Args:
+        model: The full model.
+        normal: Rows that set each score's reference, read at once.
+        held: Rows that set the p-values, read in blocks.
+    """
+    reference = read_images(normal)
     outputs = model.predict({"image": reference}, verbose=0)
     layer = model.get_layer("anomaly_map")
     # The sd starts at 1, so that the map is still the smoothed residual itself.
@@ -91,11 +114,18 @@ def calibrate(model: keras.Model, reference: np.ndarray, held: np.ndarray) -> No
     parts = [outputs[name] for name in lens_scorer.ENERGY if name in outputs]
     combined = model.get_layer("combined_score")
     combined.set_reference(*fit_reference(parts, combined.energies))
-    score = model.predict({"image": held}, verbose=0)["score"]
-    model.get_layer("conformal").set_calibration(score)
+    score = [
+        model.predict({"image": block.inputs["image"]}, verbose=0)["score"]
+        for block in held.blocks(HELD_BLOCK)
+    ]
+    model.get_layer("conformal").set_calibration(np.concatenate(score))
 
 
 def feature_mse(model: keras.Model, features: np.ndarray) -> np.ndarray:
     """Mean squared error of each row's reconstruction, `(row,)`."""
-    difference = model.predict(features, verbose=0, batch_size=1024) - features
-    return np.mean(difference**2, axis=tuple(range(1, features.ndim)))
+    found = []
+    for start in range(0, len(features), HELD_BLOCK):
+        block = np.asarray(features[start : start + HELD_BLOCK])
+        difference = model.predict(block, verbose=0, batch_size=1024) - block
+        found.append(np.mean(difference**2, axis=tuple(range(1, block.ndim))))
+    return np.concatenate(found)

@@ -70,8 +70,9 @@ class StellarTask(Task):
         )
         level = ResidualLevel(name="level")
         direct = config.model.regressor == "direct_cnn"
+        limit = config.data.memory_limit_mb
         train, validation = (
-            features(stem, components, level, part, direct=direct)
+            features(stem, components, level, part, direct=direct, limit_mb=limit)
             for part in (parts.train, parts.validation)
         )
         level.set_range(train.level.min(), train.level.max())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+from keras_astro.data.gather import gather
 from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import DataError
 from keras_astro.layers.domain import ResidualLevel
@@ -99,22 +102,33 @@ def features(
     *,
     direct: bool = False,
     labelled: bool = True,
+    limit_mb: float = math.inf,
 ) -> Features:
-    """The features of all rows of a source; of rows without labels, labels of NaN."""
-    coefficients, levels, normalised, labels = [], [], [], []
-    for spectra, sample in blocks(stem, source):
-        found = components(spectra["normalised"])
-        projected = components(found, inverse=True)
-        seen = [spectra["normalised"], projected, spectra["good"]]
-        coefficients.append(np.asarray(found))
-        levels.append(np.asarray(level(seen)))
-        none = np.full((len(sample), len(LABELS)), np.nan, "float32")
-        labels.append(read_labels(sample) if labelled else none)
-        if direct:
-            normalised.append(spectra["normalised"])
+    """The features of all rows of a source; of rows without labels, labels of NaN.
+
+    With `direct` the normalised spectra are kept too, in a file beyond `limit_mb`.
+    """
+    coefficients, levels, labels = [], [], []
+
+    def normalised() -> Iterator[np.ndarray]:
+        for spectra, sample in blocks(stem, source):
+            found = components(spectra["normalised"])
+            projected = components(found, inverse=True)
+            seen = [spectra["normalised"], projected, spectra["good"]]
+            coefficients.append(np.asarray(found))
+            levels.append(np.asarray(level(seen)))
+            none = np.full((len(sample), len(LABELS)), np.nan, "float32")
+            labels.append(read_labels(sample) if labelled else none)
+            yield spectra["normalised"]
+
+    kept = None
+    if direct:
+        kept = gather(normalised(), len(source), limit_mb=limit_mb)
+    else:
+        deque(normalised(), maxlen=0)
     return Features(
         np.concatenate(coefficients),
         np.concatenate(levels),
-        np.concatenate(normalised) if direct else None,
+        kept,
         np.concatenate(labels),
     )

@@ -57,11 +57,28 @@ def regressor_features(
     return np.concatenate([z, part.level], axis=1)
 
 
+def moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of all numbers of an array that may lie in a file.
+
+    Example:
+        >>> mean, sd = moments(np.array([[1.0, 3.0]]))
+        >>> float(mean), float(sd)
+        (2.0, 1.0)
+    """
+    total = square = 0.0
+    for start in range(0, len(rows), BLOCK):
+        block = np.asarray(rows[start : start + BLOCK], np.float64)
+        total += block.sum()
+        square += np.square(block).sum()
+    mean = total / rows.size
+    return np.array(mean), np.sqrt(np.maximum(square / rows.size - mean**2, 0.0))
+
+
 def build_regressor(config: StellarConfig, seen: np.ndarray) -> keras.Model:
     """Standardisation of features, then the ensemble; `seen` are the training rows."""
     settings = config.model
     axis = None if settings.regressor == "direct_cnn" else 0
-    mean, sd = seen.mean(axis=axis), seen.std(axis=axis)
+    mean, sd = (seen.mean(axis=0), seen.std(axis=0)) if axis == 0 else moments(seen)
     standardise = keras.layers.Normalization(
         axis=None if axis is None else -1,
         mean=mean.tolist(),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_astro.data.gather import release
 from keras_astro.tasks.base import Arrays, Stream
 
 
@@ -100,7 +101,9 @@ def _reader(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
 
     def rows(index):
         ranks = np.argsort(np.argsort(index))
-        return np.asarray(array[np.sort(index)])[ranks]
+        found = np.asarray(array[np.sort(index)])[ranks]
+        release(array)
+        return found
 
     def tensor(index):
         out = tf.numpy_function(rows, [index], tf.as_dtype(array.dtype))

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_astro.config import TrainConfig
 from keras_astro.tasks.base import Stage
-from keras_astro.training.batches import batches
+from keras_astro.training.batches import batches, count, gatherer
 from keras_astro.training.checkpoint import Checkpoints, Recorder
 from keras_astro.training.cluster import check_settings
 from keras_astro.training.optimizer import FusedAdam
@@ -181,6 +182,9 @@ def _fit_replicas(
 def _validation(stage: Stage) -> tf.data.Dataset:
     inputs, targets = stage.validation
     arrays = inputs if targets is None else (inputs, targets)
+    if any(isinstance(array, np.memmap) for array in tf.nest.flatten(arrays)):
+        order = tf.data.Dataset.range(count(inputs)).batch(1024)
+        return order.map(gatherer(inputs, targets)).prefetch(2)
     return tf.data.Dataset.from_tensor_slices(arrays).batch(1024).cache()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -12,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from keras_astro.data.parallel import die_with
 from keras_astro.errors import KastroError
 from keras_astro.training.cluster import Cluster
 
@@ -21,7 +21,6 @@ FINAL = (2, 3, 4, 5, 6)
 PATIENCE_SECONDS = 10.0
 POLL_SECONDS = 0.05
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl
 
 
 class Stopped(KastroError):
@@ -213,8 +212,6 @@ def _named(code: int) -> str:
 
 def _tie_to(parent: int) -> None:
     """In the child, before it is the program: to die with the parent."""
-    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
     # In a job of a shell's background Ctrl-C is ignored, and a child inherits that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if os.getppid() != parent:
-        os._exit(1)
+    die_with(parent)

@@ -108,6 +108,16 @@ def test_each_verbs_help_needs_no_tensorflow(without_tensorflow, verb):
     assert out.startswith(f"Usage: kastro {verb} ")
 
 
+def test_the_engine_of_each_case_is_told_rightly():
+    from keras_astro.cli.tune import tune
+    from keras_astro.tasks.catalog import CATALOG, load_config
+
+    told = next(option.help for option in tune.params if option.name == "oracle")
+    assert told.endswith("the case's own (hyperband; grid for cgm).")
+    own = {name: load_config(name).tune.oracle for name in CATALOG}
+    assert own == dict.fromkeys(own, "hyperband") | {"cgm": "grid"}
+
+
 def test_the_cases_are_listed_without_tensorflow(without_tensorflow):
     code, out, _ = without_tensorflow[0]["tasks"]
     assert code == 0

@@ -10,6 +10,7 @@ from fake_search import Killed, killer, outcome, rows_of, run_search
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_astro.config import TuneConfig
 from keras_astro.errors import ConfigError, UsageError
 from keras_astro.exports.tflite import convert
 from keras_astro.tuning.deploy import costs, latency_ms
@@ -84,7 +85,7 @@ def test_choice_gives_up_no_more_quality_than_allowed(slack, chosen):
 
 
 def test_leaderboard_marks_the_front():
-    rows = leaderboard(TRIALS, ("quality", "latency"))
+    rows = leaderboard(TRIALS, TuneConfig(objectives=("quality", "latency")))
     marks = [(row["trial"], row.get("pareto")) for row in rows]
     assert marks == [(1, True), (2, True), (3, True), (4, False), (5, None)]
     assert "pareto" not in leaderboard(TRIALS)[0]

@@ -51,8 +51,8 @@ def command(address, name):
 
 
 result = run_search(
-    Path(run), trials=10, resume=True, team=Team(workers=2, command=command),
-    story=lambda text: print(text, flush=True),
+    Path(run), "tune.seeds=2", "tune.top=2", trials=10, resume=True,
+    team=Team(workers=2, command=command), story=lambda text: print(text, flush=True),
 )
 assert len(result.records) == 10
 """
@@ -134,6 +134,10 @@ def test_no_trial_is_lost_or_doubled_by_kills(start, tmp_path):
         for row in rows
     }
     assert len(found) == 10
+    # The workers went on with the two best, each with two seeds.
+    assert len(ended) == 10 + 2 * 2
+    assert sorted(row["seeds"] for row in rows) == [""] * 8 + ["2"] * 2
+    assert [row["choice"] for row in rows].count("chosen") == 1
     assert not [pid for pid in orphans if Path(f"/proc/{pid}").exists()]
 
 

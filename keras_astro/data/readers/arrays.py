@@ -94,7 +94,25 @@ def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> 
     targets = _named(arrays, schema.targets) | _labels(arrays, schema, name)
     identity = first_of(arrays, ID_NAMES)
     meta = {"id": arrays[identity].astype(str)} if identity else {}
-    return MemorySource(Sample(schema, inputs, targets, meta, name))
+    return MemorySource(Sample(schema, inputs, targets, meta | groups_of(arrays), name))
+
+
+def groups_of(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The object or system of each row as a field, where an array `group` tells it.
+
+    Example:
+        >>> groups_of({"group": np.array([1, 1, 2])})["group"].tolist()
+        ['1', '1', '2']
+    """
+    return {"group": as_text(arrays["group"])} if "group" in arrays else {}
+
+
+def as_text(array: np.ndarray) -> np.ndarray:
+    """Names as text; HDF5 keeps them as bytes."""
+    array = np.asarray(array)
+    if array.dtype.kind == "O":
+        return np.array([x.decode() if isinstance(x, bytes) else str(x) for x in array])
+    return array.astype(str)
 
 
 def _named(

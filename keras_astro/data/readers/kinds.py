@@ -14,9 +14,9 @@ import numpy as np
 
 from keras_astro.data.readers.arrays import LABEL_NAMES
 from keras_astro.data.readers.galaxy_header import FWHM_KEYS
-from keras_astro.data.readers.spectra import (
+from keras_astro.data.readers.spectra import FITS_SUFFIXES
+from keras_astro.data.readers.spectrum_rows import (
     CHALLENGE_PIXELS,
-    FITS_SUFFIXES,
     FLUX,
     LOG_WAVELENGTH,
     WAVELENGTH,

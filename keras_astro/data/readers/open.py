@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_astro.data.readers.arrays import open_h5, open_npz
+from keras_astro.data.readers.arrays import from_arrays, open_h5, open_npz
 from keras_astro.data.readers.files import OnBad
 from keras_astro.data.readers.fits import SUFFIXES as FITS_SUFFIXES
 from keras_astro.data.readers.fits import FitsFolder, open_fits
@@ -19,7 +19,9 @@ from keras_astro.data.readers.images import (
     ImageZip,
     visible,
 )
-from keras_astro.data.readers.spectra import open_spectra
+from keras_astro.data.readers.shards import expand
+from keras_astro.data.readers.spectra import open_spectra, spectra_sample
+from keras_astro.data.readers.tfrecord import NAME, open_tfrecord
 from keras_astro.data.sample import (
     GROUPS,
     Sample,
@@ -41,7 +43,7 @@ def open_source(
     on_bad: OnBad = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> Source:
-    """Opens a store, a folder or zip of images, FITS cutouts, or NumPy arrays.
+    """Opens a store, TFRecord, images, FITS cutouts, or NumPy arrays.
 
     Args:
         path: File or folder.
@@ -57,6 +59,8 @@ def open_source(
     options = {"on_bad": on_bad, "progress": progress}
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
+    if path.is_file() and NAME.search(path.name) and path.stat().st_size:
+        return open_tfrecord(path, schema, _named_arrays(schema))
     if schema.inputs[0].axes == ("pixel",):
         if path.is_file() and not path.stat().st_size:
             raise DataError(f"{path}: expected data, found an empty file")
@@ -90,6 +94,18 @@ def open_source(
         f"{path}: expected .h5, .npz, .zip, .fits, .jpg, .png or a folder of images, "
         f"found a file of unknown suffix {path.suffix!r}"
     )
+
+
+def _named_arrays(schema: Schema) -> Callable:
+    """What makes rows of a schema of named arrays."""
+    axes = schema.inputs[0].axes
+    if axes == ("pixel",):
+        return spectra_sample
+    if axes[-1:] == ("channel",):
+        from keras_astro.data.readers.alerts import from_stamps
+
+        return from_stamps
+    return from_arrays
 
 
 def _has_fits(path: Path) -> bool:
@@ -176,10 +192,13 @@ class Joined(Source):
 def open_many(paths: Sequence[str | Path], schema: Schema, **options) -> Source:
     """Opens several paths as one source; options as for `open_source`.
 
+    A pattern or a folder of shards stands for its files, see `expand`.
+
     Raises:
         DataError: If no path is given, or one of them cannot be opened.
     """
     if not paths:
         raise DataError("expected at least one data file or folder, received none")
-    sources = [open_source(path, schema, **options) for path in paths]
+    files = [file for path in paths for file in expand(path)]
+    sources = [open_source(file, schema, **options) for file in files]
     return sources[0] if len(sources) == 1 else Joined(sources)

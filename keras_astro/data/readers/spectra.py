@@ -8,7 +8,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from keras_astro.data.readers.arrays import ID_NAMES, first_of, load_npz
+from keras_astro.data.readers.arrays import (
+    ID_NAMES,
+    as_text,
+    first_of,
+    groups_of,
+    load_npz,
+)
 from keras_astro.data.readers.named_spectra import stacked_vectors
 from keras_astro.data.readers.spectrum_rows import (
     FLUX,
@@ -16,7 +22,6 @@ from keras_astro.data.readers.spectrum_rows import (
     WAVELENGTH,
     flux_name,
     spectra_sample,
-    text,
 )
 from keras_astro.data.readers.spectrum_tables import read_fits_spectrum
 from keras_astro.data.readers.specutils import read_file
@@ -113,9 +118,11 @@ class Hdf5Spectra(Source):
 
     def facts(self):
         identity = first_of(self._data, ID_NAMES)
-        ids = text(self._data[identity][:]) if identity else np.arange(len(self))
-        ids = ids.astype(str)
-        return {"id": ids, "group": ids, "is_anomaly": np.zeros(len(self), "uint8")}
+        ids = as_text(self._data[identity][:] if identity else np.arange(len(self)))
+        groups = {"group": ids}
+        if "group" in self._data:
+            groups = groups_of({"group": self._data["group"][:]})
+        return {"id": ids, **groups, "is_anomaly": np.zeros(len(self), "uint8")}
 
     def _rows(self, rows) -> dict[str, np.ndarray]:
         return self._shared | {

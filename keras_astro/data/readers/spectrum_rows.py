@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_astro.data.readers.arrays import ID_NAMES, first_of
+from keras_astro.data.readers.arrays import ID_NAMES, as_text, first_of, groups_of
 from keras_astro.data.sample import Sample, Schema
 from keras_astro.errors import DataError
 
@@ -67,9 +67,10 @@ def spectra_sample(
     }
     identity = first_of(arrays, ID_NAMES)
     numbers = np.arange(len(flux)) if first is None else first
-    ids = text(np.asarray(arrays[identity])) if identity else numbers.astype(str)
+    ids = as_text(arrays[identity]) if identity else numbers.astype(str)
     axes = {"wavelength_angstrom": wavelength}
-    return Sample(schema, inputs, targets, {"id": ids}, name, axes)
+    meta = {"id": ids} | groups_of(arrays)
+    return Sample(schema, inputs, targets, meta, name, axes)
 
 
 def grid(arrays: Mapping[str, np.ndarray], pixels: int, name: str) -> np.ndarray:
@@ -141,10 +142,3 @@ def flux_name(arrays: Mapping[str, np.ndarray], name: str) -> str:
             hint="Save the flux over the continuum under the name flux.",
         )
     return found
-
-
-def text(array: np.ndarray) -> np.ndarray:
-    """Names as strings, whether they were kept as bytes or as text."""
-    if array.dtype.kind == "O":
-        return np.array([x.decode() if isinstance(x, bytes) else str(x) for x in array])
-    return array.astype(str)

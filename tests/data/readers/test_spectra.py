@@ -16,7 +16,7 @@ from keras_astro.data.readers.spectra import open_spectra
 from keras_astro.data.readers.spectrum_rows import CHALLENGE_PIXELS
 from keras_astro.data.readers.specutils import from_specutils
 from keras_astro.data.sample import Sample
-from keras_astro.data.schemas import CGM
+from keras_astro.data.schemas import CGM, LENSING
 from keras_astro.data.store import write_store
 from keras_astro.errors import DataError
 
@@ -234,3 +234,16 @@ def test_empty_folders_and_unknown_suffixes_are_refused(tmp_path, refused):
     path.write_text("1 2 3")
     with refused(DataError, path, ".txt"):
         open_source(path, CGM)
+
+
+def test_rows_of_one_object_stay_together_where_the_file_says_so(tmp_path):
+    arrays = {"flux": FLUX, "wavelength": WAVELENGTH}
+    np.savez(tmp_path / "a.npz", group=["x", "x", "y", "y"], **arrays)
+    write_h5(tmp_path / "a.h5", group=[b"x", b"x", b"y", b"y"], **arrays)
+    for name in ("a.npz", "a.h5"):
+        source = open_source(tmp_path / name, CGM)
+        assert source.facts()["group"].tolist() == ["x", "x", "y", "y"]
+        assert source.take([2, 0]).meta["group"].tolist() == ["y", "x"]
+    np.savez(tmp_path / "b.npz", image=np.ones((2, 4, 4, 1)), group=[7, 7])
+    found = open_source(tmp_path / "b.npz", LENSING)
+    assert found.facts()["group"].tolist() == ["7", "7"]

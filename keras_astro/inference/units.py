@@ -1,0 +1,252 @@
+"""Files divided into units that are scored apart and joined in their order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_astro.data.readers import open_many
+from keras_astro.data.readers.shards import expand
+from keras_astro.data.readers.tfrecord import NAME
+from keras_astro.data.sample import Source, Subset
+from keras_astro.data.store import store_task
+from keras_astro.errors import DataError
+from keras_astro.inference.batch import BLOCK, Scored, score_source
+from keras_astro.inference.drift import DriftWatch
+from keras_astro.inference.predictor import Predictor, open_predictor
+from keras_astro.inference.reference import row_quantities
+from keras_astro.tasks.catalog import model_rows, schema
+
+# Rows of a store that are one unit: whole blocks, so that dividing changes no number.
+UNIT_ROWS = 16 * BLOCK
+
+Part = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Some rows and the model that scores them; can be sent to another process.
+
+    Args:
+        model: Run or artefact.
+        paths: Files or folders, seen as one data set.
+        rows: First row and the one after the last; None for all.
+        on_bad: As for `open_source`.
+        refine: As for `score_source`.
+        alone: Whether it is the only one, so that a file that cannot be read is an
+            error and not set aside.
+    """
+
+    model: Path
+    paths: tuple[Path, ...]
+    rows: tuple[int, int] | None = None
+    on_bad: str = "quarantine"
+    refine: bool = False
+    alone: bool = True
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return ", ".join(map(str, self.paths))
+
+    def facts(self) -> list:
+        """What its result depends on beside the model: names, sizes, times, rows."""
+        stats = [path.stat() for path in self.paths]
+        sizes = [[s.st_size, s.st_mtime_ns] for s in stats]
+        return [[str(path) for path in self.paths], sizes, self.rows]
+
+
+def divide(
+    model: Path, manifest: Mapping[str, Any], paths: Sequence[Path], **options
+) -> list[Unit]:
+    """A unit for each file or folder, and several for a store of many rows.
+
+    Rows that a model sees together, such as the alerts of an object, are not divided.
+
+    Args:
+        model: Run or artefact.
+        manifest: Of the model.
+        paths: What the user names: files, folders, patterns.
+        **options: As for `Unit`.
+
+    Raises:
+        DataError: If a path does not exist.
+    """
+    files = [file for path in paths for file in expand(path)]
+    for file in files:
+        if not file.exists():
+            raise DataError(f"{file}: no such file or folder")
+    stamps = manifest["signatures"]["predict"]["inputs"].get("stamps", {})
+    if len(stamps.get("shape", ())) > 4:
+        return [Unit(model, tuple(files), **options)]
+    found = []
+    for file in files:
+        ranges = _ranges(file, manifest["task"])
+        found += [Unit(model, (file,), rows, alone=False, **options) for rows in ranges]
+    if len(found) == 1:
+        return [Unit(model, (files[0],), **options)]
+    return found
+
+
+def _ranges(file: Path, task: str) -> list[tuple[int, int] | None]:
+    """The ranges of rows of a file that is quick to open in the middle."""
+    try:
+        if file.is_file() and (NAME.search(file.name) or store_task(file)):
+            rows = len(open_many([file], schema(task)))
+            starts = range(0, rows, UNIT_ROWS)
+            if len(starts) > 1:
+                return [(start, min(start + UNIT_ROWS, rows)) for start in starts]
+    except DataError:
+        # Told with its reason where the unit is scored.
+        return [None]
+    return [None]
+
+
+class Seen:
+    """Stands for a `DriftWatch` where rows are scored, and keeps what that would see.
+
+    Args:
+        manifest: Of the model.
+    """
+
+    def __init__(self, manifest: Mapping[str, Any]):
+        self.manifest = manifest
+        self.found: list[dict[str, np.ndarray]] = []
+
+    def add(self, inputs, outputs) -> None:
+        """Takes rows in, as `DriftWatch.add` does."""
+        if self.manifest.get("reference"):
+            kept = {
+                f"seen/{k}": v
+                for k, v in row_quantities(inputs, outputs, self.manifest).items()
+            }
+            if "p_value" in outputs:
+                kept["chance"] = outputs["p_value"]
+            self.found.append(kept)
+
+    def arrays(self) -> Part:
+        """All of it, with the number of rows of each call."""
+        if not self.found:
+            return {}
+        sizes = [len(next(iter(kept.values()))) for kept in self.found]
+        joined = {k: np.concatenate([s[k] for s in self.found]) for k in self.found[0]}
+        return joined | {"sizes": np.array(sizes)}
+
+
+# A TFLite interpreter serves one thread at a time.
+_loaded = threading.local()
+
+
+def _predictor(path: Path) -> Predictor:
+    if getattr(_loaded, "path", None) != path:
+        _loaded.predictor, _loaded.path = open_predictor(path), path
+    return _loaded.predictor
+
+
+def score_unit(
+    unit: Unit, *, progress: Callable[[int, int], None] | None = None
+) -> Part:
+    """Scores a unit, in whatever process this is called.
+
+    Returns:
+        Arrays by name: `output/NAME`, `id`, `flags`, `reasons` where the rows tell
+        them, what a `DriftWatch` would see, and `bad` `(file, 2)`, files that were set
+        aside with their reasons. Of a unit that cannot be read, `bad` alone.
+
+    Raises:
+        DataError: If it cannot be read and is the only one, or bad files are not to be
+            set aside.
+        KastroError: As `open_predictor` does.
+    """
+    predictor = _predictor(unit.model)
+    try:
+        return _scored(unit, predictor, progress)
+    except DataError as error:
+        if unit.alone or unit.on_bad == "raise":
+            raise
+        return {"bad": np.array([[unit.name, str(error)]])}
+
+
+def _scored(unit: Unit, predictor: Predictor, progress) -> Part:
+    manifest = predictor.manifest
+    whole = open_many(unit.paths, schema(manifest["task"]), on_bad=unit.on_bad)
+    source: Source = whole
+    if unit.rows:
+        source = Subset(whole, np.arange(*unit.rows))
+    seen = Seen(manifest)
+    rows = model_rows(source, manifest)
+    options = {"refine": unit.refine, "drift": seen, "progress": progress}
+    scored = score_source(predictor, rows, **options)
+    bad = getattr(whole, "quarantined", [])
+    part = {f"output/{name}": values for name, values in scored.outputs.items()}
+    part |= {"id": source.facts()["id"], "flags": scored.flags, **seen.arrays()}
+    if scored.reasons is not None:
+        part["reasons"] = scored.reasons
+    if bad:
+        part["bad"] = np.array(bad, str).reshape(-1, 2)
+    return part
+
+
+@dataclass
+class Joined:
+    """What came out of all units, in their order.
+
+    Args:
+        scored: Outputs, flags and reasons of all rows.
+        ids: Their names.
+        quarantined: Files that were set aside, with their reasons.
+    """
+
+    scored: Scored
+    ids: np.ndarray
+    quarantined: list[list[str]] = field(default_factory=list)
+
+
+def join(parts: Iterable[Part], watch: DriftWatch) -> Joined:
+    """Joins the parts of units, and shows their rows to a watch in the same order.
+
+    Raises:
+        DataError: If no unit could be read; the message is that of the first.
+    """
+    whole, bad = [], []
+    for part in parts:
+        bad += part["bad"].tolist() if "bad" in part else []
+        if "flags" in part:
+            whole.append(part)
+            _show(part, watch)
+    if not whole:
+        raise DataError(
+            bad[0][1], hint=f"None of {len(bad)} files could be read." if bad else None
+        )
+    names = [name for name in whole[0] if name.startswith("output/")]
+    outputs = {
+        name.removeprefix("output/"): np.concatenate([part[name] for part in whole])
+        for name in names
+    }
+    flags = np.concatenate([part["flags"] for part in whole])
+    reasons = None
+    if any("reasons" in part for part in whole):
+        none = [np.full(len(part["flags"]), "", "U1") for part in whole]
+        told = [p.get("reasons", n) for p, n in zip(whole, none, strict=True)]
+        reasons = np.concatenate(told)
+    ids = np.concatenate([part["id"] for part in whole])
+    return Joined(Scored(outputs, flags, reasons), ids, bad)
+
+
+def _show(part: Part, watch: DriftWatch) -> None:
+    if "sizes" not in part:
+        return
+    ends = np.cumsum(part["sizes"])
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        found = {
+            name.removeprefix("seen/"): values[start:end]
+            for name, values in part.items()
+            if name.startswith("seen/")
+        }
+        chance = part["chance"][start:end] if "chance" in part else None
+        watch.take(found, chance)

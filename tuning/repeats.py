@@ -1,0 +1,99 @@
+"""What trainings with other seeds say of the best trials: rows, and a section."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from keras_astro.config import TuneConfig
+from keras_astro.tuning.axes import text
+from keras_astro.tuning.objectives import candidates, choose, tied
+from keras_astro.tuning.records import SearchResult, TrialRecord
+
+CHOSEN, TIED = "chosen", "tied"
+
+
+def verdicts(records: Sequence[TrialRecord], tune: TuneConfig) -> dict[int, str]:
+    """Which trial is `chosen` over its seeds and which are `tied` with it, by number.
+
+    Empty until every candidate was trained with all of its seeds.
+    """
+    if tune.seeds < 2 or not records:
+        return {}
+    found = candidates(records, tune)
+    ended = [sum(r.status != "running" for r in record.repeats) for record in found]
+    if not found or min(ended) < tune.seeds:
+        return {}
+    named = {record.number: TIED for record in tied(records, tune)}
+    return named | {choose(records, tune).number: CHOSEN}
+
+
+def columns(record: TrialRecord) -> dict[str, Any]:
+    """Of the leaderboard: mean and sd over seeds, and room for a verdict."""
+    return {
+        "objective_mean": record.mean,
+        "objective_sd": record.sd,
+        "seeds": len(record.objectives) or None,
+        "choice": None,
+    }
+
+
+def told(result: SearchResult) -> str:
+    """The outcome in a sentence; empty where nothing was trained again."""
+    best, tune = result.best, result.config.tune
+    if best.mean is None:
+        return ""
+    spread = "" if best.sd is None else f" +- {best.sd:.2g}"
+    same = [record.number for record in tied(result.records, tune)]
+    return (
+        f"trial {best.number} over {len(best.objectives)} other seeds: objective "
+        f"{best.mean:.4g}{spread} (in the search {best.objective:.4g}); "
+        + (
+            f"not to be told from it: {', '.join(map(str, same))}"
+            if same
+            else "told apart from all that were trained again"
+        )
+    )
+
+
+def section(result: SearchResult) -> str:
+    """A table of the candidates for the page; empty where nothing was trained again."""
+    tune = result.config.tune
+    found = [r for r in candidates(result.records, tune) if r.repeats]
+    if not found:
+        return ""
+    named = verdicts(result.records, tune)
+    found.sort(key=lambda r: (r.mean is None, r.mean))
+    heads = ("trial", "in the search", "mean", "sd", "each seed", "")
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    rows = "".join(_row(record, named.get(record.number, "")) for record in found)
+    rule = (
+        f"The best {len(found)} were trained again, each with {tune.seeds} seeds of "
+        "weights and order that the search had not used. The lowest mean is chosen"
+        + ("" if len(tune.objectives) == 1 else " in place of the lowest objective")
+        + "; the search's own value, the lowest of many, flatters and is not in it. "
+        "Tied: Welch's test at 5 % cannot tell the means apart."
+    )
+    return (
+        f'<section aria-label="Several seeds"><h2>Several seeds</h2>'
+        f'<p>{escape(rule)}</p><div class="scroll"><table class="few"><thead>'
+        f"<tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
+    )
+
+
+def _row(record: TrialRecord, verdict: str) -> str:
+    each = [
+        text(r.objective) if r.status == "completed" else r.status
+        for r in record.repeats
+    ]
+    cells = [
+        str(record.number),
+        text(record.objective),
+        "" if record.mean is None else text(record.mean),
+        "" if record.sd is None else f"{record.sd:.2g}",
+        ", ".join(each),
+        verdict,
+    ]
+    marked = ' class="chosen"' if verdict == CHOSEN else ""
+    return f"<tr{marked}>" + "".join(f"<td>{escape(c)}</td>" for c in cells) + "</tr>"
