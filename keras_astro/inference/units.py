@@ -18,7 +18,8 @@ from keras_astro.data.store import store_task
 from keras_astro.errors import DataError
 from keras_astro.inference.batch import BLOCK, Scored, score_source
 from keras_astro.inference.drift import DriftWatch
-from keras_astro.inference.predictor import Predictor, open_predictor
+from keras_astro.inference.loaded import Predictor
+from keras_astro.inference.predictor import open_predictor
 from keras_astro.inference.reference import row_quantities
 from keras_astro.tasks.catalog import model_rows, schema
 
