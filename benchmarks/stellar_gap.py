@@ -1,7 +1,8 @@
-r"""What fine-tuning without labels is worth on spectra of another domain.
+r"""What fine-tuning is worth on spectra of another domain, without and with labels.
 
-Two runs, before and after `kastro finetune`, are measured on the same labelled rows;
-then each is corrected by five labelled stars drawn from the observed rows, 200 times.
+A run is measured on the same labelled rows before and after `kastro finetune`. Then its
+regressors are trained anew with five labelled stars, drawn from the observed rows some
+times, as `kastro finetune --labels` would from the same autoencoder.
 
     kastro simulate stellar -n 8000 -o clean.h5 --seed 11 \
         --set simulation.preset=cannon --set simulation.gap=clean
@@ -19,59 +20,37 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_astro.data.readers import open_many
-from keras_astro.data.sample import Source
+from keras_astro.data.sample import Source, WithoutTargets
 from keras_astro.data.star_schema import STELLAR
 from keras_astro.evaluation.stellar import grouped_rms
 from keras_astro.models.stellar import end_name
-from keras_astro.tasks.few_shot import fit_correction
+from keras_astro.tasks.catalog import get_task
+from keras_astro.tasks.default_data import open_rows
 from keras_astro.tasks.stellar import outputs_of
+from keras_astro.tasks.stellar_adaptation import StellarAdaptation
 from keras_astro.tasks.stellar_features import LABELS
+from keras_astro.training.fit import fit_stage
 from keras_astro.training.run import Run
+from keras_astro.training.train import make_parts
 
-FEW, DRAWS = 5, 200
+LEVELS = (68, 95)
 
 
-def estimates(model: keras.Model, source: Source):
-    """Labels with the ends of their intervals, and the truth `(row, label)`."""
+def measure(model: keras.Model, test: Source) -> dict:
+    """RMSE with its interval, bias and coverage, by label."""
     ends = [
-        end_name(n, f"{e}_{c}")
-        for n in LABELS
-        for e in ("low", "high")
-        for c in (68, 95)
+        end_name(n, f"{e}_{c}") for n in LABELS for e in ("low", "high") for c in LEVELS
     ]
-    names = [*LABELS, *ends]
-    return outputs_of(
-        keras.Model(model.input, {n: model.output[n] for n in names}), source
-    )
-
-
-def five_stars(seen, known, found, truth) -> list[float]:
-    """RMSE after a correction by stars drawn anew each time: 16, 50 and 84 %."""
-    rng, errors = np.random.default_rng(0), []
-    for _ in range(DRAWS):
-        k = rng.choice(len(known), FEW, replace=False)
-        made = fit_correction(
-            known[k].astype(float),
-            seen[k].astype(float),
-            center=float(known.mean()),
-            unit=float(known.std()),
-        )
-        moved = found + made.offset + made.slope * (found - made.center)
-        errors.append(np.sqrt(np.mean((moved - truth) ** 2)))
-    return np.percentile(errors, [16, 50, 84]).tolist()
-
-
-def measure(path: Path, observed: Source, test: Source) -> dict:
-    """RMSE with its interval, bias, coverage and RMSE with five stars, by label."""
-    model = Run.open(path).load_model()
-    found, truth = estimates(model, test)
-    seen, known = estimates(model, observed)
+    names = {n: model.output[n] for n in (*LABELS, *ends)}
+    found, truth = outputs_of(keras.Model(model.input, names), test)
     results = {}
     for i, name in enumerate(LABELS):
         error = found[name] - truth[:, i]
@@ -79,26 +58,74 @@ def measure(path: Path, observed: Source, test: Source) -> dict:
         results[name] = {
             "rmse": [rms.value, rms.low, rms.high],
             "bias": float(error.mean()),
-            "five_stars": five_stars(seen[name], known[:, i], found[name], truth[:, i]),
         }
-        for level in (68, 95):
+        for level in LEVELS:
             low, high = (found[end_name(name, f"{e}_{level}")] for e in ("low", "high"))
             inside = (low <= truth[:, i]) & (truth[:, i] <= high)
             results[name][f"coverage_{level}"] = float(inside.mean())
     return results
 
 
+def with_stars(
+    before: Run, after: Run, observed: Source, few: int, draws: int
+) -> Iterator[keras.Model]:
+    """Full models, each with its labels learnt with other stars."""
+    rows = open_rows(get_task("stellar"), before.config, story=lambda text: None)
+    parts = make_parts(rows, before.split)
+    adaptation = StellarAdaptation(
+        after.config, before.load_model(), parts, WithoutTargets(observed), None
+    )
+    moved = after.load_model()
+    adaptation.encoder = moved.get_layer("encoder")
+    adaptation.decoder = moved.get_layer("decoder")
+    rng = np.random.default_rng(0)
+    for _ in range(draws):
+        chosen = np.sort(rng.choice(len(observed), few, replace=False))
+        adaptation.labelled = observed.take(chosen)
+        keras.utils.set_random_seed(after.config.seed)
+        stage = adaptation.label_stage()
+        fit_stage(stage, after.config.train, seed=after.config.seed)
+        yield adaptation.assemble({"labels": stage.model})
+
+
+def summary(found: list[dict], without: dict) -> dict:
+    """Over draws of stars: median, least and most, and the change of the RMSE."""
+    results = {}
+    for name in LABELS:
+        rms = np.array([f[name]["rmse"][0] for f in found])
+        change = rms / without[name]["rmse"][0] - 1
+        results[name] = {
+            "rmse": [float(q(rms)) for q in (np.median, np.min, np.max)],
+            "change": [float(q(change)) for q in (np.median, np.min, np.max)],
+            "bias": float(np.mean([f[name]["bias"] for f in found])),
+        }
+        for level in LEVELS:
+            held = [f[name][f"coverage_{level}"] for f in found]
+            results[name][f"coverage_{level}"] = float(np.mean(held))
+    for level in LEVELS:
+        held = [np.mean([f[n][f"coverage_{level}"] for n in LABELS]) for f in found]
+        results[f"coverage_{level}"] = [float(q(held)) for q in (np.mean, min, max)]
+    return results
+
+
 def main() -> None:
-    """Prints one JSON object."""
+    """Prints one JSON object; its parts on stderr as they come."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("before", "after", "observed", "test"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--stars", type=int, default=5)
+    parser.add_argument("--draws", type=int, default=8)
     args = parser.parse_args()
     observed, test = (open_many([p], STELLAR) for p in (args.observed, args.test))
-    results = {
-        name: measure(path, observed, test)
-        for name, path in (("before", args.before), ("after", args.after))
-    }
+    runs = {name: Run.open(getattr(args, name)) for name in ("before", "after")}
+    results = {name: measure(run.load_model(), test) for name, run in runs.items()}
+    print(json.dumps(results), file=sys.stderr, flush=True)
+    models = with_stars(*runs.values(), observed, args.stars, args.draws)
+    found = []
+    for model in models:
+        found.append(measure(model, test))
+        print(json.dumps(found[-1]), file=sys.stderr, flush=True)
+    results["with_stars"] = summary(found, results["after"])
     print(json.dumps(results, indent=1))
 
 

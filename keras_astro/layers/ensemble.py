@@ -166,8 +166,13 @@ class ConformalBounds(keras.layers.Layer):
         self.factors.assign(conformal_factors(truth, mean, sd))
 
     def widen(self, by) -> None:
-        """Multiplies the factors, `(parameter,)`, for errors that calibration lacks."""
-        self.factors.assign(self.factors * np.asarray(by, "float32")[:, None])
+        """Multiplies the factors for errors that calibration lacks.
+
+        Args:
+            by: `(parameter,)`, or one for each end, `(parameter, 4)`.
+        """
+        by = np.asarray(by, "float32")
+        self.factors.assign(self.factors * (by if by.ndim == 2 else by[:, None]))
 
     def call(self, estimate):
         mean, sd = estimate

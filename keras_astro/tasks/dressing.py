@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 # Residuals are rolled by a tenth of the spectrum at least: noise does not reach as far.
 NEAREST_ROLL = 0.1
@@ -25,3 +26,51 @@ def widening(shift: np.ndarray, chance: np.ndarray, widths: np.ndarray) -> np.nd
     """
     excess = np.maximum(shift**2 - chance, 0.0)
     return np.sqrt(1 + excess / np.mean((widths / 2) ** 2, axis=0))
+
+
+def line_width(depth: np.ndarray) -> np.ndarray:
+    """Standard deviation of the lines of each spectrum in pixels, `(row, 1)`.
+
+    For a Gaussian line `exp(-x^2 / 2 w^2)` the mean square is `2 w^2` times that of its
+    slope.
+
+    Args:
+        depth: 1 less the normalised flux, `(row, pixel)`.
+
+    Example:
+        >>> x = np.arange(200.0)
+        >>> line = np.exp(-0.5 * ((x - 100) / 5) ** 2)
+        >>> line_width(line[None]).round(1).tolist()
+        [[5.1]]
+    """
+    slope = np.gradient(depth, axis=1)
+    ratio = np.mean(depth**2, axis=1) / np.maximum(np.mean(slope**2, axis=1), 1e-30)
+    return np.sqrt(ratio / 2)[:, None]
+
+
+def doubted(depth: np.ndarray, rng, *, lines: float, widths: float) -> np.ndarray:
+    """Spectra with other line lists and other instruments, another for each row.
+
+    Depths are multiplied with 1 plus a random number of the row and a random curve of
+    wavelength that changes over two line widths; widths change by `w^2 d''` times their
+    relative error, which keeps the strengths.
+
+    Args:
+        depth: 1 less the normalised flux, `(row, pixel)`.
+        rng: Generator.
+        lines: Relative sd of the depths of single lines, and of all lines of a row.
+        widths: Relative sd of the widths of a row.
+
+    Returns:
+        Depths of the same shape.
+    """
+    rows, pixels = depth.shape
+    width = line_width(depth)
+    smooth = float(np.median(width))
+    noise = gaussian_filter1d(rng.standard_normal((rows, pixels)), smooth, axis=1)
+    # What smoothing takes from the variance of white noise, for wide kernels.
+    noise *= np.sqrt(2 * np.sqrt(np.pi) * smooth)
+    strength = lines * (noise + rng.standard_normal((rows, 1)))
+    curvature = np.gradient(np.gradient(depth, axis=1), axis=1)
+    broader = widths * rng.standard_normal((rows, 1)) * width**2 * curvature
+    return depth * (1 + strength) + broader

@@ -22,8 +22,8 @@ from keras_astro.models.transfer import (
     unfreeze,
 )
 from keras_astro.tasks.base import Adaptation, Parts, Stage
-from keras_astro.tasks.dressing import NEAREST_ROLL, widening
-from keras_astro.tasks.few_shot import fit_correction
+from keras_astro.tasks.dressing import NEAREST_ROLL, doubted, widening
+from keras_astro.tasks.line_strengths import emulator
 from keras_astro.tasks.stellar_config import StellarConfig
 from keras_astro.tasks.stellar_features import (
     BLOCK,
@@ -34,8 +34,8 @@ from keras_astro.tasks.stellar_features import (
     features,
     label_units,
     model_inputs,
-    read_labels,
 )
+from keras_astro.tasks.stellar_known import KnownStars
 from keras_astro.tasks.stellar_model import join
 from keras_astro.tasks.stellar_regressor import label_stage, regressor_features
 
@@ -53,7 +53,11 @@ class StellarAdaptation(Adaptation):
     The autoencoder is fine-tuned on observed coefficients (`AdaptingAutoencoder`). Its
     decoder then draws each synthetic star as the instrument would show it, observed
     residuals are added, and the regressors learn the known labels from the codes of
-    these. Calibration follows the same path, with residuals of other observed rows.
+    these. Lines and widths differ at random from star to star, as those of line lists
+    and instruments do, so that no estimate hangs on a few of them. Labelled stars say
+    first how strong lines are (`line_strengths`), then how wrong estimates still are
+    (`fit_correction`). Calibration follows the same path, with residuals of other
+    observed rows.
 
     Args:
         config: Settings of the new run.
@@ -107,8 +111,17 @@ class StellarAdaptation(Adaptation):
     def stages(self) -> Iterator[Stage]:
         """The autoencoder on both domains, then the regressors on dressed stars."""
         yield self._autoencoder_stage()
+        yield self.label_stage()
+
+    def label_stage(self) -> Stage:
+        """The regressors, once the autoencoder is fitted."""
         levels = self.seen["train"].level
         self.level.set_range(levels.min(), levels.max())
+        self.left = {n: self._left_over(n) for n in self.observed}
+        self.known = self._known_stars()
+        self.strengths = np.zeros(self.left["train"].shape[1])
+        if self.known is not None:
+            self.strengths = self.known.strengths()
         repeat = self.config.finetune.dressings
         self.prepared = Prepared(
             self.stem,
@@ -118,7 +131,7 @@ class StellarAdaptation(Adaptation):
             self._dressed("validation", 1),
         )
         stage = label_stage(self.config, self.prepared, self.encoder)
-        yield dataclasses.replace(stage, epochs=self.config.finetune.label_epochs)
+        return dataclasses.replace(stage, epochs=self.config.finetune.label_epochs)
 
     def assemble(self, fitted: Mapping[str, keras.Model]) -> keras.Model:
         """Joins the pieces, calibrates them, and corrects them by labelled stars."""
@@ -151,7 +164,9 @@ class StellarAdaptation(Adaptation):
         bounds.calibrate(dressed.labels, mean, sd)
         ends = np.asarray(bounds([mean, sd]))
         bounds.widen(self._widening(model, ends[..., 1] - ends[..., 0]))
-        self._correct(model)
+        if self.known is not None:
+            units = label_units(self.prepared.train.labels)
+            self.facts |= self.known.correct(model, *units)
         return model
 
     def summary(self) -> tuple[dict, dict[str, np.ndarray]]:
@@ -244,8 +259,9 @@ class StellarAdaptation(Adaptation):
         taken up, so that the encoder would not see it. Rolled along the wavelengths, it
         no longer is at right angles to the codes, but as large and as correlated.
         """
+        settings = self.config.finetune
         rng = np.random.default_rng([self.config.seed, 4])
-        left = self._left_over(part)
+        left = self.left[part]
         drawn = np.tile(_run(self.decoder, self.codes[part]), (repeat, 1))
         row = rng.integers(len(left), size=len(drawn))
         pixels = left.shape[1]
@@ -254,7 +270,14 @@ class StellarAdaptation(Adaptation):
         for rows in np.array_split(np.arange(len(drawn)), -(-len(drawn) // BLOCK)):
             place = (np.arange(pixels) - step[rows, None]) % pixels
             noise = np.take_along_axis(left[row[rows]], place, axis=1)
-            drawn[rows] += self._projected(noise)
+            depth = self._depth(drawn[rows])
+            wrong = doubted(
+                depth * (1 + self.strengths),
+                rng,
+                lines=settings.line_errors,
+                widths=settings.width_errors,
+            )
+            drawn[rows] += self._projected(noise - (wrong - depth))
         labels = np.tile(self.synthetic[part].labels, (repeat, 1))
         return Features(drawn, self.seen[part].level[row], None, labels)
 
@@ -287,29 +310,27 @@ class StellarAdaptation(Adaptation):
 
     def _projected(self, noise: np.ndarray) -> np.ndarray:
         """Coefficients of what is added to a spectrum."""
+        noise = noise.astype("float32")
         none = np.zeros_like(noise[:1])
         return np.asarray(self.components(noise) - self.components(none))
 
-    def _correct(self, model: keras.Model) -> None:
+    def _depth(self, coefficients: np.ndarray) -> np.ndarray:
+        """1 less the flux of coefficients."""
+        found = self.components(coefficients.astype("float32"), inverse=True)
+        return 1 - np.asarray(found)
+
+    def _known_stars(self) -> KnownStars | None:
         if self.labelled is None:
-            return
-        truth = read_labels(self.labelled)
-        if len(truth) < 2:
-            raise DataError(
-                f"{self.labelled.name}: expected two or more labelled stars, found 1"
-            )
-        probe = keras.Model(model.input, {n: model.output[n] for n in LABELS})
-        found = probe.predict(model_inputs(self.labelled), verbose=0)
-        offset, unit = label_units(self.prepared.train.labels)
-        self.facts["labelled_rows"] = len(truth)
-        for i, name in enumerate(LABELS):
-            made = fit_correction(
-                truth[:, i], found[name], center=float(offset[i]), unit=float(unit[i])
-            )
-            self.facts[f"correction_{name}"] = dataclasses.asdict(made)
-            offset[i] += made.offset
-            unit[i] *= 1 + made.slope
-        model.get_layer("mixture").set_units(offset, unit)
+            return None
+        synthetic = self.synthetic["train"]
+        drawn = _run(self.decoder, self.codes["train"]).astype(float)
+        expect = emulator(synthetic.labels, drawn)
+        return KnownStars.read(
+            self.labelled,
+            self.stem,
+            lambda labels: self._depth(expect(labels)),
+            limits=(synthetic.labels.min(axis=0), synthetic.labels.max(axis=0)),
+        )
 
 
 def _divided(observed: Source, seed: int) -> dict[str, Source]:

@@ -37,6 +37,9 @@ class Model(Section):
     regressor: Literal["dense", "cnn", "direct_cnn"] = "dense"
     members: int = Field(3, ge=1)
     regressor_hidden: tuple[int, ...] = (128, 128)
+    # Learning rate of dense regressors over train.learning_rate: from few atmospheres,
+    # log g was not learnt in as many epochs at 1 (0.083 dex against 0.046).
+    regressor_rate: float = Field(2.5, gt=0)
     variational: bool = False
     prior: Literal["normal", "mixture", "flow"] = "normal"
 
@@ -113,6 +116,11 @@ class Finetune(Section):
     consistency: float = Field(0.1, ge=0)
     # Observed residuals that each synthetic star is dressed with, and passes over all.
     dressings: int = Field(3, ge=1)
+    # Relative errors of line depths and widths that differ from one dressed star to the
+    # next: what line lists and instruments are wrong by. Of 0 to 0.12, a tenth was best
+    # on simulated gaps, where lines were off by 0.15 before the alignment.
+    line_errors: float = Field(0.1, ge=0)
+    width_errors: float = Field(0.01, ge=0)
     label_epochs: int = Field(20, ge=1)
 
 

@@ -32,6 +32,7 @@ def label_stage(
         ((part.labels - offset) / unit).astype("float32")
         for part in (prepared.train, prepared.validation)
     ]
+    rate = settings.regressor_rate if settings.regressor == "dense" else 1.0
     return Stage(
         name="labels",
         model=build_regressor(config, seen[0]),
@@ -41,7 +42,7 @@ def label_stage(
         loss=EnsembleNegativeLogLikelihood(settings.members),
         epochs=config.train.epochs,
         batch_size=config.train.batch_size,
-        learning_rate=config.train.learning_rate,
+        learning_rate=config.train.learning_rate * rate,
         # XLA wins for dense networks and loses for convolutions on CPUs.
         jit=settings.regressor == "dense",
     )

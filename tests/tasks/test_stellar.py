@@ -168,6 +168,26 @@ def test_a_run_says_how_its_rows_were_prepared(moved):
     assert "1. rest_frame velocity_kms = 20.0" in text
 
 
+def test_steps_of_a_run_and_of_its_export_are_done_again(moved):
+    _, new, folder = moved
+    call = CliRunner().invoke
+    words = ["export", str(new.path), "--format", "tflite", "--quantize", "none"]
+    done = call(cli, [*words, "-o", str(folder / "exported")])
+    assert done.exit_code == 0, done.output
+    (artefact,) = (folder / "exported").rglob("*.tflite")
+    wave = np.linspace(8800, 8835, 240)
+    np.savez(folder / "next.npz", flux=np.ones((2, 240)), wavelength_angstrom=wave)
+    for steps in (new.path, artefact):
+        made = folder / f"next-{steps.stem}.h5"
+        words = ["data", "convert", str(folder / "next.npz"), "--task", "stellar"]
+        done = call(cli, [*words, "--prepare", str(steps), "-o", str(made)])
+        assert done.exit_code == 0, done.output
+        rows = open_many([made], STELLAR)
+        assert rows.preparation == STEPS["obs"]
+        moved_by = rows.read().axes["wavelength_angstrom"] / wave
+        assert moved_by == pytest.approx(1 - 20 / 299792.458, abs=1e-8)
+
+
 def test_a_moved_run_names_its_parent(moved):
     run, new, _ = moved
     ours, theirs = (read_manifest(r.path) for r in (new, run))
@@ -180,7 +200,8 @@ def test_a_moved_run_names_its_parent(moved):
 
 def test_a_moved_run_says_what_its_intervals_are(moved):
     _, new, folder = moved
-    text = "Intervals not calibrated on observed spectra; their coverage is not known"
+    what = "scaled by the errors of 5 labelled observed stars"
+    text = f"Intervals {what}; their coverage is not known"
     words = [str(new.path), str(folder / "obs.h5"), "-o", str(folder / "out.ecsv")]
     assert text in CliRunner().invoke(cli, ["predict", *words]).output
     assert Table.read(folder / "out.ecsv").meta["WARNING"] == text
@@ -191,6 +212,33 @@ def test_a_moved_run_says_what_its_intervals_are(moved):
     titles = [axes.get_title(loc="left") for axes in section.figures[0][1].axes]
     assert titles[0] == f"Before: AUC {adapted.facts['domain_auc_before']:.2f}"
     assert all(adapted.facts[f"widening_{name}"] >= 1 for name in LABELS)
+    assert all(adapted.facts[f"scaling_{name}"] > 0 for name in LABELS)
+
+
+def adaptation(run, folder, labelled):
+    task, model = get_task("stellar"), run.load_model()
+    parts = make_parts(open_many(run.config.data.paths, STELLAR), run.split)
+    observed = open_many([folder / "obs.h5"], STELLAR)
+    few = observed.read(0, labelled) if labelled else None
+    return task.adaptation(run.config, model, parts, WithoutTargets(observed), few)
+
+
+@pytest.mark.parametrize("labelled", [0, 3])
+def test_without_enough_labelled_stars_intervals_are_not_calibrated(moved, labelled):
+    run, _, folder = moved
+    found = adaptation(run, folder, labelled)
+    stage = found.label_stage()
+    found.assemble({"labels": stage.model})
+    assert found.facts["intervals"] == "not calibrated on observed spectra"
+    assert found.facts.get("labelled_rows", 0) == labelled
+    assert found.strengths.any() == (labelled > 0)
+    assert not any(name.startswith("scaling") for name in found.facts)
+
+
+def test_one_labelled_star_is_refused(moved):
+    run, _, folder = moved
+    with pytest.raises(DataError, match="two or more labelled stars"):
+        adaptation(run, folder, 1).label_stage()
 
 
 def test_only_named_layers_move(moved):
