@@ -53,7 +53,7 @@ EXPERIMENTS = {
             # Splines with nodes that far apart leave 4e-6 of absorption in lines.
             "model.step_kms=24",
             "model.decoder_hidden=[256,1024]",
-            "refinement.free_epochs=4",
+            "refinement.free_epochs=14",
             *(f"data.{part}_fraction={200 / CHALLENGE_ROWS}" for part in HELD),
         ],
     ),

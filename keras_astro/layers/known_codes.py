@@ -23,7 +23,7 @@ class KnownCodes(keras.layers.Layer):
 
     Example:
         >>> layer = KnownCodes(2, 3)
-        >>> layer.codes.assign([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
+        >>> _ = layer.codes.assign([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
         >>> tuple(layer(keras.ops.ones((7, 3))).shape)
         (7, 3)
     """

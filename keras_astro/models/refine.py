@@ -24,8 +24,9 @@ SETTLED = 1e-4
 # Unexplained share of the weighted sum of squares from which other starts are tried.
 UNEXPLAINED = 0.01
 # Of many starts, those that are nearest to a row's data are tried, by a few steps each;
-# the best of them goes on.
-TRIED, FEW_STEPS = 8, 6
+# the best of them goes on. Half of both takes half of the time and leaves 8 % more of
+# single clouds, 2 % more of several.
+TRIED, FEW_STEPS = 16, 12
 # Velocities of plain spectra to start from, in units of 100 km/s. An encoder that takes
 # one line for another leaves a code from where no slope leads back; a plain spectrum at
 # some velocity does not.
@@ -86,8 +87,8 @@ def refine(
         errors_known: Whether weights are inverse variances. Otherwise the covariance
             is scaled so that chi square is what its degrees of freedom make expected.
         starts: Codes to begin from as well, `(start, latent)`, in rows that leave more
-            than a hundredth of their sum of squares: the eight of them whose spectra
-            are nearest to a row take six steps each, the best goes on, and the least
+            than a hundredth of their sum of squares: the sixteen of them whose spectra
+            are nearest to a row take twelve steps each, the best goes on, and the least
             sum wins.
 
     Returns:
