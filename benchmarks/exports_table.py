@@ -153,7 +153,7 @@ def timed(kind: str, path: Path, rows: Path) -> dict[str, float]:
 
 def measured(case: str, folder: Path, labels: list[str]) -> list[dict]:
     """The rows of the table that are a case's, of the named formats."""
-    from keras_astro.exports.export import held_out_rows, model_inputs
+    from keras_astro.inference.held_out import held_out_rows, model_inputs
     from keras_astro.inference.manifest import from_run
     from keras_astro.tasks.catalog import model_rows
 

@@ -10,6 +10,7 @@ must come out as their own ranks.
 
 from __future__ import annotations
 
+import functools
 import sys
 import zipfile
 from pathlib import Path
@@ -18,12 +19,11 @@ import numpy as np
 
 from keras_astro.data.sample import Source
 from keras_astro.exports.card import model_card
-from keras_astro.exports.export import REFERENCE_ROWS, held_out_rows
 from keras_astro.exports.tflite import append_files
+from keras_astro.inference.held_out import reference_of
 from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.inference.presets import preset_files, recipe
-from keras_astro.inference.reference import build_reference, row_quantities
 from keras_astro.tasks.base import Parts
 from keras_astro.tasks.catalog import get_task, load_config, model_rows
 from keras_astro.tasks.default_data import open_rows
@@ -76,13 +76,9 @@ def main() -> None:
         manifest = predictor.manifest
         calibration = model_rows(parts.calibration, manifest)
         check(predictor, calibration)
-        found = []
-        for source in (calibration, model_rows(parts.validation, manifest)):
-            rows = held_out_rows(source, REFERENCE_ROWS).inputs
-            outputs = predictor.run("predict", rows)
-            found.append(row_quantities(rows, outputs, manifest))
-        joined = {k: np.concatenate([part[k] for part in found]) for k in found[0]}
-        referenced(path, build_reference(joined))
+        sources = [calibration, model_rows(parts.validation, manifest)]
+        predict = functools.partial(predictor.run, "predict")
+        referenced(path, reference_of(predict, sources, manifest))
         print(f"{path.name}: {path.stat().st_size} bytes")
 
 

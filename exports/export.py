@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_astro.data.sample import Sample, Source
+from keras_astro.data.sample import Source
 from keras_astro.exports.card import model_card
 from keras_astro.exports.onnx import convert_onnx
 from keras_astro.exports.profiles import Profile, profile
@@ -22,15 +22,11 @@ from keras_astro.exports.staging import VERIFICATION, refuse_existing, staged
 from keras_astro.exports.tflite import CALIBRATION_ROWS, append_files, convert
 from keras_astro.exports.verify import files_of, verify, write_verification
 from keras_astro.inference.hashes import hashes_below
+from keras_astro.inference.held_out import held_out_rows, model_inputs, reference_of
 from keras_astro.inference.manifest import from_run
 from keras_astro.inference.onnx_file import append_manifest
-from keras_astro.inference.reference import build_reference, row_quantities
 from keras_astro.tasks.catalog import get_task, model_rows
 from keras_astro.training.run import Run
-
-VERIFIED_ROWS = 500
-# Of each source of the reference for drift.
-REFERENCE_ROWS = 500
 
 
 @dataclass
@@ -89,12 +85,12 @@ def export_run(
     inputs = manifest["signatures"]["predict"]["inputs"]
     sample = held_out_rows(model_rows(held_out, manifest))
     calibration = model_rows(calibration, manifest)
-    normal_sources = [calibration]
+    normal = [calibration]
     if validation is not None:
-        normal_sources.append(model_rows(validation, manifest))
+        normal.append(model_rows(validation, manifest))
     rows = model_inputs(sample, inputs)
-    normal = model_inputs(calibration.read(0, CALIBRATION_ROWS), inputs)
-    ranges = task.whole_range(normal, seed=run.config.seed)
+    ranges = model_inputs(calibration.read(0, CALIBRATION_ROWS), inputs)
+    ranges = task.whole_range(ranges, seed=run.config.seed)
     rows |= latents(endpoints, rows)
     ranges |= latents(endpoints, ranges)
     for name in chosen.left_out:
@@ -105,7 +101,7 @@ def export_run(
         # Paths say where rows lay on one machine, which is of no use on another.
         "settings": run.config.model_dump(mode="json", exclude={"data": {"paths"}}),
         "signatures": {name: manifest["signatures"][name] for name in endpoints},
-        "reference": reference_of(endpoints["predict"], normal_sources, manifest),
+        "reference": reference_of(_caller(endpoints["predict"]), normal, manifest),
     }
     with staged(folder) as staging:
         story(f"converting {run.path} to {fmt} ({chosen.quantize})")
@@ -129,46 +125,8 @@ def export_run(
     return ExportResult(folder / artefact.relative_to(staging), size, found)
 
 
-def reference_of(
-    endpoint: keras.Model, sources: list[Source], manifest: dict[str, Any]
-) -> dict[str, Any]:
-    """How normal rows are distributed, for `keras_astro.inference.drift`.
-
-    Args:
-        endpoint: The `predict` signature of the Keras model.
-        sources: Normal rows that moved no weight.
-        manifest: Of the run.
-    """
-    specs = manifest["signatures"]["predict"]["inputs"]
-    parts = []
-    for source in filter(len, sources):
-        rows = model_inputs(held_out_rows(source, REFERENCE_ROWS), specs)
-        outputs = endpoint.predict(rows, verbose=0, batch_size=64)
-        parts.append(row_quantities(rows, outputs, manifest))
-    joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
-    return build_reference(joined)
-
-
-def held_out_rows(source: Source, most: int = VERIFIED_ROWS) -> Sample:
-    """Rows spread evenly over a source."""
-    count = min(len(source), most)
-    chosen = np.linspace(0, len(source) - 1, count).round().astype(int)
-    return source.take(np.unique(chosen))
-
-
-def model_inputs(sample: Sample, specs: dict[str, Any]) -> dict[str, np.ndarray]:
-    """What a model takes of a sample, filled where the sample lacks an optional input.
-
-    Args:
-        sample: The rows.
-        specs: The manifest's inputs of a signature.
-    """
-    return {
-        name: np.asarray(sample.inputs[name], spec["dtype"])
-        if name in sample.inputs
-        else np.full((len(sample), *spec["shape"][1:]), spec["fill"], spec["dtype"])
-        for name, spec in specs.items()
-    }
+def _caller(endpoint: keras.Model):
+    return functools.partial(endpoint.predict, verbose=0, batch_size=64)
 
 
 def latents(endpoints, rows) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ from keras_astro.evaluation.figures import training_history
 from keras_astro.evaluation.metrics_file import plain_metrics, write_metrics
 from keras_astro.evaluation.report import Report, Section
 from keras_astro.evaluation.subject import Evaluation, Story, Subject
+from keras_astro.inference.held_out import reference_of
 from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.inference.table import predictions_table, write_table
-from keras_astro.tasks.catalog import examiner, get_task
+from keras_astro.tasks.base import Parts
+from keras_astro.tasks.catalog import examiner, get_task, model_rows
 from keras_astro.tasks.default_data import open_rows
+from keras_astro.training.files import write_json
 from keras_astro.training.run import Run
 from keras_astro.training.train import load_or_make_split, make_parts
 
@@ -53,7 +57,9 @@ def evaluate_run(
         raise DataError(
             f"{run.path}: has no test rows", hint="Give some with --data PATH."
         )
-    subject = Subject(open_predictor(run.path), test, story, run, parts.train)
+    predictor = open_predictor(run.path)
+    write_reference(run, predictor, parts)
+    subject = Subject(predictor, test, story, run, parts.train)
     found = examiner(config.task)(subject)
     leaked = leaked_fraction(parts.train.facts()["group"], test.facts()["group"])
     found.metrics["leaked_fraction"] = leaked
@@ -93,6 +99,20 @@ def evaluate_artefact(
         **found.facts,
     }
     return _write(out, found, subject, "")
+
+
+def write_reference(run: Run, predictor: Predictor, parts: Parts) -> None:
+    """Keeps what `kastro predict RUN` compares later rows with, as exports do.
+
+    Args:
+        run: Gets a file `reference.json`.
+        predictor: Of the run.
+        parts: Of its own rows; those of validation and calibration are normal.
+    """
+    manifest = predictor.manifest
+    normal = [model_rows(p, manifest) for p in (parts.calibration, parts.validation)]
+    found = reference_of(partial(predictor.run, "predict"), normal, manifest)
+    write_json(run.path / "reference.json", found)
 
 
 def leaked_fraction(train_groups: np.ndarray, test_groups: np.ndarray) -> float:

@@ -35,7 +35,8 @@ CHANCE = 1e-4
 class DriftWatch:
     """Keeps the last rows' bins and compares them with a manifest's reference.
 
-    Of an artefact made before there was a reference nothing is said but that.
+    Of a run that was not evaluated, or an artefact made before there was a reference,
+    nothing is said but that.
 
     Args:
         manifest: Of the model.
@@ -250,7 +251,10 @@ def told(report: Mapping[str, Any]) -> str:
     """
     status = report["status"]
     if status == "no reference":
-        return "drift: no reference in this artefact; exported again, it has one"
+        return (
+            "drift: no reference; kastro evaluate gives a run one, kastro export an "
+            "artefact"
+        )
     if status == "too few rows":
         return (
             f"drift: not judged, {report['rows']} rows of at least {report['needed']}"

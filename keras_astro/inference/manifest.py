@@ -140,7 +140,7 @@ def from_run(path: Path) -> dict[str, Any]:
         )
     try:
         manifest = check(json.loads(file.read_text()), path)
-        manifest["metrics"] = _metrics(path)
+        manifest |= _measured(path)
     except (OSError, ValueError) as error:
         raise ArtefactError(
             f"{file}: expected a manifest, found none that can be read",
@@ -154,10 +154,14 @@ def from_run(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _metrics(run: Path) -> dict[str, Any]:
-    """What `evaluate` measured; nothing where it has not been called."""
-    file = run / "metrics.json"
-    return json.loads(file.read_text()) if file.is_file() else {}
+def _measured(run: Path) -> dict[str, Any]:
+    """What `evaluate` measured; no figures where it has not been called."""
+    found = {"metrics": {}}
+    for name in ("metrics", "reference"):
+        file = run / f"{name}.json"
+        if file.is_file():
+            found[name] = json.loads(file.read_text())
+    return found
 
 
 def from_saved_model(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from keras_astro.evaluation.evaluate import evaluate_artefact, evaluate_run
 from keras_astro.evaluation.latent_physics import Known, known_parameters
 from keras_astro.evaluation.spectrum_baselines import baseline_errors
 from keras_astro.evaluation.spectrum_lines import LineWindow, line_windows
+from keras_astro.inference.drift import DriftWatch
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.simulate.cgm_lines import get_line
 from keras_astro.tasks.cgm_pixels import Observed
@@ -37,6 +38,18 @@ def test_metrics_of_a_run_have_their_fixed_names(metrics):
     stored = json.loads((folder / "metrics.json").read_text())
     assert set(names) <= set(stored)
     assert "r2_velocity_kms" in found
+
+
+def test_a_run_that_was_measured_knows_its_rows_again(metrics, cgm_run):
+    predictor = open_predictor(cgm_run.run.path)
+    held_back = len(cgm_run.parts.calibration) + len(cgm_run.parts.validation)
+    assert predictor.manifest["reference"]["rows"] == held_back
+    rows = cgm_run.parts.train.read(0, 120).inputs
+    for factor, status in ((1.0, "ok"), (0.5, "alarm")):
+        inputs = rows | {"flux": rows["flux"] * np.float32(factor)}
+        watch = DriftWatch(predictor.manifest)
+        watch.add(inputs, predictor.run("predict", inputs))
+        assert watch.report()["status"] == status
 
 
 def test_report_has_its_figures_and_the_page(metrics):

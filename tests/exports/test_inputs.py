@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_astro.data.sample import Sample
 from keras_astro.data.star_schema import STELLAR
-from keras_astro.exports.export import model_inputs
+from keras_astro.inference.held_out import model_inputs
 
 
 def spec(**more):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_astro.exports.export import CALIBRATION_ROWS, model_inputs
-from keras_astro.exports.tflite import convert
+from keras_astro.exports.tflite import CALIBRATION_ROWS, convert
+from keras_astro.inference.held_out import model_inputs
 from keras_astro.inference.manifest import from_run
 from keras_astro.tasks.catalog import get_task
 

@@ -136,7 +136,7 @@ def test_few_rows_and_no_reference_are_said(manifest):
     old = {k: v for k, v in manifest.items() if k != "reference"}
     found = watched(old, 300, seed=1)
     assert found == {"status": "no reference"}
-    assert told(found).startswith("drift: no reference in this artefact")
+    assert told(found).startswith("drift: no reference; kastro evaluate")
 
 
 def test_a_model_without_a_score_is_watched_by_its_estimates():
