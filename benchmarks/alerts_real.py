@@ -83,7 +83,9 @@ def fitted(model, frames, labels, train, *, whole: bool, seed: int) -> np.ndarra
     )
     encoder.set_weights(model.get_layer("encoder").get_weights())
     head.set_weights(model.get_layer("head").get_weights())
-    encoder.trainable = whole
+    # With the encoder's own flag, its components would learn too.
+    if not whole:
+        encoder.trainable = False
     frame = keras.Input(frames.shape[1:])
     turned = RandomTurns(seed)(frame)
 

@@ -9,9 +9,11 @@ import keras
 from keras import layers
 
 from keras_astro.errors import ConfigError
+from keras_astro.layers.column import WithoutColumns
 from keras_astro.preprocessing.images import CenterCrop, MeanBin
 from keras_astro.preprocessing.stamps import (
-    NormaliseStamps,
+    ScaleStamps,
+    StampScale,
     StretchStamps,
     ValidPixels,
 )
@@ -30,7 +32,7 @@ def alert_stem(
     Args:
         stamp_shape: `(y, x, 3)`.
         pixels: Side of the central crop.
-        normalise: See `NormaliseStamps`.
+        normalise: See `StampScale`.
         context: Whether the whole stamp, averaged to the crop's size, is added as
             three more channels; it shows how crowded the field is.
 
@@ -41,10 +43,11 @@ def alert_stem(
         ConfigError: If the stamps are smaller than the crop.
     """
     stamps = keras.Input(tuple(stamp_shape), name="stamps")
-    values, valid = ValidPixels(name="valid_pixels")(stamps)
-    linear = NormaliseStamps(normalise, name="normalise")([values, valid])
+    pair = ValidPixels(name="valid_pixels")(stamps)
+    scale = StampScale(normalise, name="scale")(pair)
     stretch = normalise == "asinh"
-    frame = CenterCrop(pixels, name="crop")(linear)
+    crop = CenterCrop(pixels, name="crop")
+    frame = ScaleStamps(name="centre")([*map(crop, pair), *scale])
     if stretch:
         frame = StretchStamps(CENTRE_SOFTENING, name="stretch")(frame)
     if context:
@@ -55,8 +58,10 @@ def alert_stem(
                 f"little around a crop of {pixels}",
                 hint="Use --set preprocessing.context=false",
             )
-        around = CenterCrop(size * pixels, name="crop_context")(linear)
-        around = MeanBin(size, name="bin_context")(around)
+        crop = CenterCrop(size * pixels, name="crop_context")
+        mean = MeanBin(size, name="bin_context")
+        binned = [mean(crop(tensor)) for tensor in pair]
+        around = ScaleStamps(name="context")([*binned, *scale])
         if stretch:
             around = StretchStamps(CONTEXT_SOFTENING, name="stretch_context")(around)
         frame = layers.Concatenate(name="frame")([frame, around])
@@ -83,6 +88,7 @@ def alert_encoder(
     filters: Sequence[int],
     bounded: bool = False,
     linear: bool = False,
+    components: int = 0,
 ) -> keras.Model:
     """Convolutions in pairs, each second one of stride 2.
 
@@ -94,9 +100,11 @@ def alert_encoder(
             classifier, the gain of an encoder can otherwise run away: confidence
             rewards it, and no reconstruction forbids it.
         linear: Whether the frame itself is added to what the last layer sees.
+        components: Linear functions of the frame that stand behind these coordinates;
+            training leaves them as they are.
 
     Returns:
-        `(batch, y, x, channel)` to `z` `(batch, latent_dim)`; linear unless bounded.
+        `(batch, y, x, channel)` to `z` `(batch, latent_dim + components)`.
     """
     inputs = keras.Input(tuple(frame_shape), name="frame")
     x = inputs
@@ -119,6 +127,10 @@ def alert_encoder(
         z = layers.LayerNormalization(center=False, scale=False, name="z")(x)
     else:
         z = layers.Dense(latent_dim, name="z")(x)
+    if components:
+        flat = layers.Flatten(name="all_pixels")(inputs)
+        fixed = layers.Dense(components, trainable=False, name="components")(flat)
+        z = layers.Concatenate(name="code")([z, fixed])
     return keras.Model(inputs, z, name="encoder")
 
 
@@ -134,7 +146,7 @@ def alert_decoder(
     Args:
         latent_dim: Width of `z`.
         frame_shape: `(y, x, channel)`.
-        filters: Channels of each pair of the encoder.
+        filters: Channels of each enlargement, from the last one on.
         linear: Whether a linear function of `z` is added.
 
     Returns:
@@ -159,15 +171,32 @@ def alert_decoder(
 
 
 def class_head(
-    width: int, classes: int, *, hidden: Sequence[int], dropout: float, seed: int
+    width: int,
+    classes: int,
+    *,
+    hidden: Sequence[int],
+    dropout: float,
+    seed: int,
+    unread: tuple[int, int] = (0, 0),
 ) -> keras.Model:
     """Dense classifier of a standardised code.
+
+    Args:
+        width: Of the code, and of features where there are any.
+        classes: Number of classes.
+        hidden: Widths of the layers.
+        dropout: Share of each of them that a training step leaves out.
+        seed: Seed of that choice.
+        unread: First column of the code that is left out, and the first one after it
+            that is read again.
 
     Returns:
         `(batch, width)` to logits `(batch, classes)`.
     """
     inputs = keras.Input((width,), name="code")
     x = inputs
+    if unread[1] > unread[0]:
+        x = WithoutColumns(*unread, name="read")(x)
     for i, size in enumerate(hidden):
         x = layers.Dense(size, ACTIVATION, name=f"head_{i}")(x)
         x = layers.Dropout(dropout, seed=seed + i, name=f"dropout_{i}")(x)
@@ -175,13 +204,13 @@ def class_head(
 
 
 def without_dropout(head: keras.Model) -> keras.Model:
-    """The head with its layers of weights alone, which is all that inference needs.
+    """The head as inference needs it.
 
     The random state of dropout is a variable that small runtimes cannot hold.
     """
     inputs = keras.Input(head.input_shape[1:], name="code")
     x = inputs
     for layer in head.layers:
-        if isinstance(layer, layers.Dense):
+        if not isinstance(layer, layers.InputLayer | layers.Dropout):
             x = layer(x)
     return keras.Model(inputs, x, name="head")

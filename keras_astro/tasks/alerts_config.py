@@ -28,7 +28,13 @@ class Model(Section):
     # the head alone on its embedding.
     mode: Literal["joint", "frozen"] = "joint"
     latent_dim: int = Field(64, ge=1)
+    # In joint mode, principal components of the frames behind these coordinates. They
+    # hold what a stamp looks like, so that the convolutions need only tell classes.
+    components: int = Field(64, ge=0)
     filters: tuple[int, ...] = (32, 48, 64)
+    # Of the decoder in joint mode, which has little to add to principal components; in
+    # frozen mode it has the encoder's.
+    decoder_filters: tuple[int, ...] = (8, 16, 24)
     hidden: tuple[int, ...] = (128, 64)
     dropout: float = Field(0.3, ge=0, lt=1)
     # Packet metadata beside the images. Off: simulated metadata are only as true as

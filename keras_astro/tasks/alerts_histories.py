@@ -11,6 +11,7 @@ from keras_astro.data.alert_histories import AlertHistories
 from keras_astro.data.alert_schema import CLASSES, FEATURES
 from keras_astro.models.alert_histories import history_head
 from keras_astro.tasks.alerts_config import AlertsConfig
+from keras_astro.tasks.alerts_networks import code_width
 from keras_astro.tasks.alerts_rows import Rows, one_hot, orient
 from keras_astro.tasks.base import Stage
 
@@ -71,7 +72,7 @@ def head_options(config: AlertsConfig) -> dict:
     beside = 2 * len(FEATURES) if settings.metadata else 0
     return {
         "steps": settings.max_alerts,
-        "width": settings.latent_dim + beside,
+        "width": code_width(config) + beside,
         "classes": len(CLASSES),
         "kind": settings.sequence,
         "units": settings.units,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 from sklearn.decomposition import PCA
@@ -14,21 +16,40 @@ from keras_astro.tasks.alerts_rows import orient
 from keras_astro.tasks.penalised import penalised_autoencoder
 
 
+def code_width(config: AlertsConfig) -> int:
+    """Width of `z`: the convolutions' coordinates, and any components behind them."""
+    settings = config.model
+    return settings.latent_dim + (
+        settings.components if settings.mode == "joint" else 0
+    )
+
+
 def build_autoencoder_parts(
     config: AlertsConfig, shape: tuple[int, ...]
 ) -> tuple[keras.Model, keras.Model]:
     """Encoder and decoder of a configuration, on frames of `shape`.
 
     Those of the frozen mode have a linear path beside their convolutions, for
-    `start_at_components`.
+    `start_at_components`; those of the joint mode have components, for
+    `set_components`.
     """
     settings = config.model
     joint = settings.mode == "joint"
-    options = {"filters": settings.filters, "linear": not joint}
+    components = settings.components if joint else 0
     encoder = alert_networks.alert_encoder(
-        shape, settings.latent_dim, bounded=joint, **options
+        shape,
+        settings.latent_dim,
+        filters=settings.filters,
+        bounded=joint,
+        linear=not joint,
+        components=components,
     )
-    decoder = alert_networks.alert_decoder(settings.latent_dim, shape, **options)
+    decoder = alert_networks.alert_decoder(
+        code_width(config),
+        shape,
+        filters=settings.decoder_filters if joint else settings.filters,
+        linear=components > 0 or not joint,
+    )
     return encoder, decoder
 
 
@@ -39,6 +60,39 @@ def build_autoencoder(config: AlertsConfig, frames: np.ndarray) -> keras.Model:
     return penalised_autoencoder(config, encoder, decoder)
 
 
+@dataclass
+class Components:
+    """Principal components of frames, each scaled to a standard deviation of 1.
+
+    Args:
+        mean: Of the frames, `(pixel,)`.
+        inwards: What gives a coordinate, `(component, pixel)`.
+        outwards: What a coordinate of 1 adds to the mean, `(component, pixel)`.
+    """
+
+    mean: np.ndarray
+    inwards: np.ndarray
+    outwards: np.ndarray
+
+
+def principal_components(frames: np.ndarray, count: int, *, seed: int) -> Components:
+    """Components of frames, each of which counts in one of its eight orientations.
+
+    All orientations are met in training. Of few frames there are fewer components.
+
+    Args:
+        frames: Of training rows, `(row, y, x, channel)`.
+        count: How many, at most.
+        seed: Of the randomised decomposition.
+    """
+    turned = np.concatenate([orient(frames[n::8], n) for n in range(8)])
+    flat = turned.reshape(len(turned), -1)
+    count = min(count, len(flat) - 1, flat.shape[1])
+    found = PCA(count, svd_solver="randomized", random_state=seed).fit(flat)
+    sd = np.sqrt(np.maximum(found.explained_variance_, 1e-12))[:, None]
+    return Components(found.mean_, found.components_ / sd, found.components_ * sd)
+
+
 def start_at_components(
     encoder: keras.Model, decoder: keras.Model, frames: np.ndarray, *, seed: int
 ) -> None:
@@ -47,8 +101,7 @@ def start_at_components(
     Eight epochs from random weights leave a convolutional autoencoder behind principal
     components, in error and in what a head can read from its codes. From here it only
     has to learn what they lack: its convolutions start without a say in codes and
-    frames. Each frame counts in one of its eight orientations, all of which are met
-    in training, and each coordinate has a standard deviation of 1.
+    frames.
 
     Args:
         encoder: Of `build_autoencoder_parts`, in the frozen mode.
@@ -56,36 +109,68 @@ def start_at_components(
         frames: Of training rows, `(row, y, x, channel)`.
         seed: Of the randomised decomposition.
     """
-    turned = np.concatenate([orient(frames[n::8], n) for n in range(8)])
-    flat = turned.reshape(len(turned), -1)
-    last, pixels = encoder.get_layer("z"), decoder.get_layer("pixels")
+    last = encoder.get_layer("z")
+    found = principal_components(frames, last.units, seed=seed)
     # With fewer rows than coordinates the others keep their random start.
-    count = min(last.units, len(flat) - 1)
-    found = PCA(count, svd_solver="randomized", random_state=seed).fit(flat)
-    sd = np.sqrt(np.maximum(found.explained_variance_, 1e-12))
-    inwards = found.components_ / sd[:, None]
+    count, pixels = found.inwards.shape
     kernel, bias = (np.array(weight) for weight in last.get_weights())
     kernel[:, :count] = 0.0
-    kernel[-flat.shape[1] :, :count] = inwards.T
-    bias[:count] = -inwards @ found.mean_
+    kernel[-pixels:, :count] = found.inwards.T
+    bias[:count] = -found.inwards @ found.mean
     last.set_weights([kernel, bias])
-    kernel, _ = (np.array(weight) for weight in pixels.get_weights())
-    kernel[:count] = found.components_ * sd[:, None]
-    pixels.set_weights([kernel, found.mean_])
+    kernel = np.array(decoder.get_layer("pixels").get_weights()[0])
+    kernel[:count] = found.outwards
+    _start_linear(decoder, kernel, found.mean)
+
+
+def set_components(
+    encoder: keras.Model, decoder: keras.Model, frames: np.ndarray, *, seed: int
+) -> None:
+    """Gives a joint model's encoder its components, and its decoder what they mean.
+
+    The reconstruction starts at theirs. What classes make of the frame is left to the
+    convolutions, whose coordinates start without a say in it.
+
+    Args:
+        encoder: Of `build_autoencoder_parts`, in the joint mode, with components.
+        decoder: The same.
+        frames: Of training rows, `(row, y, x, channel)`.
+        seed: Of the randomised decomposition.
+    """
+    fixed = encoder.get_layer("components")
+    found = principal_components(frames, fixed.units, seed=seed)
+    count, pixels = found.inwards.shape
+    kernel, bias = np.zeros((pixels, fixed.units)), np.zeros(fixed.units)
+    kernel[:, :count] = found.inwards.T
+    bias[:count] = -found.inwards @ found.mean
+    fixed.set_weights([kernel, bias])
+    first = decoder.input_shape[1] - fixed.units
+    kernel = np.zeros((decoder.input_shape[1], pixels))
+    kernel[first : first + count] = found.outwards
+    _start_linear(decoder, kernel, found.mean)
+
+
+def _start_linear(decoder: keras.Model, kernel: np.ndarray, mean: np.ndarray) -> None:
+    """A decoder whose linear path is given and whose convolutions add nothing yet."""
+    decoder.get_layer("pixels").set_weights([kernel, mean])
     convolved = decoder.get_layer("frame")
     convolved.set_weights([np.zeros_like(w) for w in convolved.get_weights()])
 
 
 def build_head(config: AlertsConfig) -> keras.Model:
-    """The class head of a configuration."""
+    """The class head of a configuration; it reads no components.
+
+    What reading them added on simulated alerts did not hold on real ones.
+    """
     settings = config.model
     beside = 2 * len(FEATURES) if settings.metadata else 0
     return alert_networks.class_head(
-        settings.latent_dim + beside,
+        code_width(config) + beside,
         len(CLASSES),
         hidden=settings.hidden,
         dropout=settings.dropout,
         seed=config.seed,
+        unread=(settings.latent_dim, code_width(config)),
     )
 
 

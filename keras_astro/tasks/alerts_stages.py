@@ -19,6 +19,7 @@ from keras_astro.tasks.alerts_networks import (
     build_autoencoder,
     build_autoencoder_parts,
     build_head,
+    set_components,
     trained_parts,
 )
 from keras_astro.tasks.alerts_rows import Rows, code_statistics, one_hot, orient
@@ -55,10 +56,13 @@ def joint_stage(config: AlertsConfig, prepared: Prepared) -> Stage:
             "frozen mode",
             hint="Add --set model.mode=frozen",
         )
-    shape = prepared.train.frames.shape[1:]
+    frames = prepared.train.frames
     features = len(FEATURES) if config.model.metadata else 0
+    pair = build_autoencoder_parts(config, frames.shape[1:])
+    if config.model.components:
+        set_components(*pair, frames, seed=config.seed)
     model = alert_classifier.joint_model(
-        *build_autoencoder_parts(config, shape),
+        *pair,
         build_head(config),
         features=features,
         weight=config.objective.reconstruction,

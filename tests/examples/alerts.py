@@ -6,8 +6,9 @@ from keras_astro.layers.alert_times import StepTimes
 from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
 from keras_astro.layers.residual import ReconstructionPenalty, SquareMean
 from keras_astro.preprocessing.stamps import (
-    NormaliseStamps,
     RandomTurns,
+    ScaleStamps,
+    StampScale,
     StretchStamps,
     Turn,
     ValidPixels,
@@ -23,11 +24,17 @@ def positive(shape, rng):
 
 EXAMPLES = {
     "ValidPixels": Example(lambda _: ValidPixels(), STAMP, (ODD_STAMP, (5, 6, 1))),
-    "NormaliseStamps": Example(
-        lambda _: NormaliseStamps("l2"),
+    "StampScale": Example(
+        lambda _: StampScale("l2"),
         [STAMP, STAMP],
         ([ODD_STAMP] * 2,),
         exempt={"gradient": "its second input says which pixels count"},
+    ),
+    "ScaleStamps": Example(
+        lambda _: ScaleStamps(),
+        [STAMP, STAMP, (1, 1, 3), (1, 1, 3)],
+        ([ODD_STAMP, ODD_STAMP, (1, 1, 3), (1, 1, 3)],),
+        draw=positive,
     ),
     "StretchStamps": Example(lambda _: StretchStamps(3.0), STAMP, (ODD_STAMP, (4,))),
     "Turn": Example(lambda _: Turn(5), STAMP, (ODD_STAMP,)),

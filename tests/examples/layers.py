@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from harness import LOSS, TRAINING_ONLY, Example
 
-from keras_astro.layers.column import Column
+from keras_astro.layers.column import Column, WithoutColumns
 from keras_astro.layers.conformal import AtMost, CombinedScore, ConformalPValue
 from keras_astro.layers.consistent import ConsistentEncoder
 from keras_astro.layers.contractive import ContractiveEncoder
@@ -60,6 +60,7 @@ EXAMPLES = {
     "AsinhStretch": Example(lambda _: AsinhStretch(0.1), IMAGE, (ODD_IMAGE, (3,))),
     "MeanBin": Example(lambda _: MeanBin(2), IMAGE, ((6, 10, 1),)),
     "Column": Example(lambda _: Column(1), (3,), ((7,),)),
+    "WithoutColumns": Example(lambda _: WithoutColumns(1, 3), (5,), ((7,),)),
     "ContractiveEncoder": Example(
         lambda shape: ContractiveEncoder(encoder(shape), 0.1, seed=1),
         (6,),

@@ -7,8 +7,9 @@ import pytest
 from keras_astro.errors import ConfigError
 from keras_astro.models.alert_networks import alert_stem, halved
 from keras_astro.preprocessing.stamps import (
-    NormaliseStamps,
     RandomTurns,
+    ScaleStamps,
+    StampScale,
     StretchStamps,
     ValidPixels,
     clipped_statistics,
@@ -63,12 +64,25 @@ def test_frames_ignore_the_unit_and_masked_pixels(normalise, pixels):
         assert frame.max() <= 1
 
 
+def test_a_mean_on_the_scale_is_the_mean_of_the_scaled():
+    stamps = sky()
+    stamps[:, 5:9] = np.nan
+    pair = ValidPixels()(stamps)
+    scale = StampScale("asinh")(pair)
+    one = np.asarray(ScaleStamps()([*pair, *scale]))
+    binned = [keras.ops.average_pool(tensor, 3, 3) for tensor in pair]
+    mean = np.asarray(ScaleStamps()([*binned, *scale]))
+    wanted = one.reshape(3, 21, 3, 21, 3, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(mean, wanted, atol=1e-4)
+    np.testing.assert_array_equal(one[:, 5:9], 0.0)
+
+
 def test_asinh_keeps_the_ratio_of_science_to_template():
     stamps = sky()
     stamps[:, 31, 31, 0] += 4000
     stamps[:, 31, 31, 1] += 2000
-    values, valid = ValidPixels()(stamps)
-    linear = np.asarray(NormaliseStamps("asinh")([values, valid]))
+    pair = ValidPixels()(stamps)
+    linear = np.asarray(ScaleStamps()([*pair, *StampScale("asinh")(pair)]))
     ratio = linear[:, 31, 31, 0] / linear[:, 31, 31, 1]
     np.testing.assert_allclose(ratio, 2.0, rtol=0.02)
 
@@ -101,7 +115,7 @@ def test_random_turns_happen_in_training_alone():
 
 def test_mistakes_are_told(refused):
     with refused(ConfigError, "normalise = zscore"):
-        NormaliseStamps("zscore")
+        StampScale("zscore")
     with refused(ConfigError, "context", hint="context=false"):
         alert_stem((30, 30, 3), pixels=21, normalise="asinh", context=True)
     with refused(ConfigError, "crop_pixels = 33"):

@@ -13,10 +13,13 @@ from keras_astro.errors import ConfigError, DataError
 from keras_astro.evaluation.evaluate import evaluate_run
 from keras_astro.exports.export import export_run
 from keras_astro.inference.predictor import open_predictor
+from keras_astro.models.alert_networks import without_dropout
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import simulate
 from keras_astro.tasks.alerts_networks import (
     build_autoencoder_parts,
+    build_head,
+    set_components,
     start_at_components,
     trained_parts,
 )
@@ -36,6 +39,8 @@ TINY = (
     "train.epochs=2",
     "model.filters=[6, 8]",
     "model.latent_dim=8",
+    "model.components=4",
+    "model.decoder_filters=[6]",
     "model.hidden=[16]",
     "model.turns=4",
     "classifier.epochs=2",
@@ -135,10 +140,9 @@ def test_alerts_of_one_object_are_seen_together(tmp_path):
     sample = simulate(AlertSimulation(max_alerts=2), 64, seed=4)
     path = tmp_path / "alerts.h5"
     write_store(path, [sample], generator="test", config={}, seed=4)
-    words = ("sequence=gru", "max_alerts=2", "units=4", "turns=1", "filters=[6]")
+    words = ("sequence=gru", "max_alerts=2", "units=4", "turns=1")
     settings = [f"model.{word}" for word in words]
-    epochs = ("history.epochs=1", "train.epochs=1")
-    made = toy_run(path, sample, tmp_path / "gru", *settings, *epochs)
+    made = toy_run(path, sample, tmp_path / "gru", *settings, "history.epochs=1")
     parts = made.parts
     inputs = AlertHistories(parts.train, 2).read().inputs
     predictor = open_predictor(tmp_path / "gru")
@@ -164,8 +168,9 @@ def test_codes_that_train_with_a_head_are_bounded(trained):
     model = trained.run.load_model()
     frames = model.get_layer("stem").predict(stamps, verbose=0)
     encoder = model.get_layer("encoder")
-    z = encoder.predict(frames, verbose=0)
-    bright = encoder.predict(1e4 * frames, verbose=0)
+    # Behind the eight stand components, which no training moves.
+    z = encoder.predict(frames, verbose=0)[:, :8]
+    bright = encoder.predict(1e4 * frames, verbose=0)[:, :8]
     # A small constant keeps the codes of an empty frame from being noise.
     assert np.mean(z**2, axis=1).max() <= 1 + 1e-4
     np.testing.assert_allclose(np.mean(bright**2, axis=1), 1.0, rtol=1e-3)
@@ -188,27 +193,81 @@ def test_a_frozen_embedding_is_not_moved_by_the_head(simulated):
     np.testing.assert_allclose(second[0].inputs[:78], (codes - mean) / sd, atol=1e-4)
 
 
-def test_a_frozen_autoencoder_starts_at_principal_components():
-    words = "model.mode=frozen", "model.latent_dim=3", "model.filters=[4]"
-    config = load_config("alerts", words)
-    # Three patterns that no turn of a frame changes, and little noise.
+@pytest.fixture
+def patterned():
+    """Frames of three patterns that no turn changes, and little noise; three axes."""
     away = np.add.outer(*[np.abs(np.arange(6) - 2.5)] * 2)[..., None]
     patterns = np.stack([away * [1, 0], away * [0, 1], np.ones((6, 6, 2))])
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(48, 3)) * [3, 1, 2]
     frames = np.tensordot(weights, patterns, 1) + 0.01 * rng.normal(size=(48, 6, 6, 2))
-    pair = build_autoencoder_parts(config, frames.shape[1:])
-    start_at_components(*pair, frames, seed=0)
-    encoder, decoder = pair
     turned = np.concatenate([orient(frames[n::8], n) for n in range(8)])
     flat = turned.reshape(48, -1)
     about = flat - flat.mean(axis=0)
     basis = np.linalg.svd(about, full_matrices=False)[2][:3]
-    z = encoder.predict(turned, verbose=0)
-    np.testing.assert_allclose(z.std(axis=0, ddof=1), 1.0, rtol=1e-3)
     wanted = about @ basis.T @ basis + flat.mean(axis=0)
+    return SimpleNamespace(frames=frames, turned=turned, wanted=wanted)
+
+
+def test_a_frozen_autoencoder_starts_at_principal_components(patterned):
+    words = "model.mode=frozen", "model.latent_dim=3", "model.filters=[4]"
+    config = load_config("alerts", words)
+    encoder, decoder = build_autoencoder_parts(config, patterned.frames.shape[1:])
+    start_at_components(encoder, decoder, patterned.frames, seed=0)
+    z = encoder.predict(patterned.turned, verbose=0)
+    np.testing.assert_allclose(z.std(axis=0, ddof=1), 1.0, rtol=1e-3)
     drawn = decoder.predict(z, verbose=0).reshape(48, -1)
-    np.testing.assert_allclose(drawn, wanted, atol=2e-3)
+    np.testing.assert_allclose(drawn, patterned.wanted, atol=2e-3)
+
+
+def test_a_joint_model_starts_at_principal_components(patterned):
+    words = "model.latent_dim=5", "model.components=3", "model.filters=[4]"
+    config = load_config("alerts", [*words, "model.decoder_filters=[4]"])
+    encoder, decoder = build_autoencoder_parts(config, patterned.frames.shape[1:])
+    set_components(encoder, decoder, patterned.frames, seed=0)
+    z = encoder.predict(patterned.turned, verbose=0)
+    assert z.shape == (48, 8)
+    np.testing.assert_allclose(z[:, 5:].std(axis=0, ddof=1), 1.0, rtol=1e-3)
+    # The convolutions' coordinates, beside them, have no say in the frame yet.
+    drawn = decoder.predict(z, verbose=0).reshape(48, -1)
+    np.testing.assert_allclose(drawn, patterned.wanted, atol=2e-3)
+    # Of fewer rows than components the last ones say nothing.
+    few = patterned.frames[:2]
+    set_components(encoder, decoder, few, seed=0)
+    assert np.ptp(encoder.predict(patterned.turned, verbose=0)[:, 6:]) == 0
+
+
+def test_training_leaves_components_as_they_are(trained):
+    model = trained.run.load_model()
+    stamps = trained.parts.train.read().inputs["stamps"]
+    frames = model.get_layer("stem").predict(stamps, verbose=0)
+    pair = build_autoencoder_parts(trained.run.config, frames.shape[1:])
+    set_components(*pair, frames, seed=trained.run.config.seed)
+    found, wanted = (
+        encoder.get_layer("components").get_weights()
+        for encoder in (model.get_layer("encoder"), pair[0])
+    )
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_head_reads_no_components():
+    config = load_config("alerts", [*TINY, "model.metadata=true"])
+    head = without_dropout(build_head(config))
+    code = np.random.default_rng(0).normal(size=(3, head.input_shape[1]))
+    other, beside = code.copy(), code.copy()
+    other[:, 8:12] = 7.0
+    beside[:, 12:] = 7.0
+    found, same, changed = (head.predict(x, verbose=0) for x in (code, other, beside))
+    np.testing.assert_array_equal(found, same)
+    assert np.abs(found - changed).min() > 0
+
+
+def test_without_components_a_code_is_the_convolutions():
+    config = load_config("alerts", [*TINY, "model.components=0"])
+    encoder, decoder = build_autoencoder_parts(config, (21, 21, 6))
+    assert encoder.output_shape == decoder.input_shape == (None, 8)
+    assert not [layer for layer in encoder.layers if layer.name == "components"]
 
 
 def test_rows_without_a_class_do_not_train_the_head(simulated):
