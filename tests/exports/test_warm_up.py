@@ -10,6 +10,10 @@ prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log
 
 # TF Serving refuses to load a model with more.
 MOST_RECORDS = 1000
+WAYS, SIDES = ("rows", "columns"), ("request", "response")
+
+
+CASES = ["lensing", "stellar", "cgm", "alerts", "galaxies"]
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +23,11 @@ def version(artefact):
 
 @pytest.fixture(scope="module")
 def requests(version):
+    return recorded(version)
+
+
+def recorded(version):
+    """The requests of a warm-up file."""
     path = version / "assets.extra" / "tf_serving_warmup_requests"
     found = []
     for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
@@ -28,12 +37,54 @@ def requests(version):
     return found
 
 
-def test_every_signature_is_warmed_up_once(version, requests):
-    manifest = json.loads((version / "assets.extra" / "manifest.json").read_text())
+def fits(values, specs):
+    """Whether two rows have the shape of each tensor."""
+    assert values.keys() == specs.keys()
+    for name, spec in specs.items():
+        shape = np.shape(values[name])
+        assert shape == (2, *spec["shape"][1:]), name
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_signature_is_warmed_up_once(saved_case, case):
+    folder, manifest = saved_case(case)
+    requests, signatures = recorded(folder / case / "1"), manifest["signatures"]
     names = [request.model_spec.signature_name for request in requests]
-    assert sorted(names) == sorted(["serving_default", *manifest["signatures"]])
-    assert {request.model_spec.name for request in requests} == {"lensing"}
+    assert sorted(names) == sorted(["serving_default", *signatures])
+    assert {request.model_spec.name for request in requests} == {case}
     assert len(requests) <= MOST_RECORDS
+    signatures = signatures | {"serving_default": signatures["predict"]}
+    for request in requests:
+        specs = signatures[request.model_spec.signature_name]["inputs"]
+        values = {k: tf.make_ndarray(v) for k, v in request.inputs.items()}
+        fits(values, specs)
+        assert {k: v.dtype.name for k, v in values.items()} == {
+            k: spec["dtype"] for k, spec in specs.items()
+        }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden_answers_are_the_same_in_rows_and_columns(saved_case, case):
+    folder, manifest = saved_case(case)
+    for name, signature in manifest["signatures"].items():
+        body = {
+            kind: json.loads((folder / "golden" / f"{name}.{kind}.json").read_text())
+            for kind in (f"{way}.{side}" for way in WAYS for side in SIDES)
+        }
+        assert {body[f"{way}.request"]["signature_name"] for way in WAYS} == {name}
+        for side, kind, keys in (
+            ("request", "inputs", ("instances", "inputs")),
+            ("response", "outputs", ("predictions", "outputs")),
+        ):
+            specs = signature[kind]
+            rows = body[f"rows.{side}"][keys[0]]
+            columns = body[f"columns.{side}"][keys[1]]
+            # TF Serving leaves the name of a tensor out where there is but one.
+            if len(specs) == 1:
+                (only,) = specs
+                rows, columns = [{only: row} for row in rows], {only: columns}
+            fits(columns, specs)
+            assert [{k: v[i] for k, v in columns.items()} for i in range(2)] == rows
 
 
 def test_the_requests_are_answered(version, requests, lens_run):
