@@ -122,8 +122,10 @@ class BoxMixture(keras.layers.Layer):
         components: Number of Gaussians.
         nodes: Points of each Gaussian behind the covariance.
         seed: Of their directions.
+        conditions: Numbers known of a row on which the correction of widths depends.
 
-    Input shape: `(batch, raw_width)`.
+    Input shape: `(batch, raw_width)`; with conditions, a list of that and
+        `(batch, condition)`.
     Output shape: mean `(batch, parameter)`, covariance `(batch, parameter, parameter)`
         and quantiles `(batch, parameter, quantile)` in the parameters' units; weights
         `(batch, component)`, means `(batch, component, parameter)` and lower triangular
@@ -139,7 +141,9 @@ class BoxMixture(keras.layers.Layer):
         (1.0, TensorShape([1, 1, 5]))
     """
 
-    def __init__(self, low, high, components=3, nodes=64, seed=0, **kwargs):
+    def __init__(
+        self, low, high, components=3, nodes=64, seed=0, conditions=0, **kwargs
+    ):
         # Half precision would cost more than a tenth of the smallest errors.
         super().__init__(**({"dtype": "float32"} | kwargs))
         self.low, self.high = [list(map(float, side)) for side in (low, high)]
@@ -151,8 +155,9 @@ class BoxMixture(keras.layers.Layer):
         self.components = components
         self.nodes = nodes
         self.seed = seed
+        self.conditions = conditions
         self.stretch = self.add_weight(
-            shape=(len(self.low), 2),
+            shape=(len(self.low), 2 + conditions),
             initializer="zeros",
             trainable=False,
             name="stretch",
@@ -162,8 +167,9 @@ class BoxMixture(keras.layers.Layer):
         half = half @ np.linalg.inv(np.linalg.cholesky(half.T @ half / len(half))).T
         self.points = np.concatenate([half, -half]).astype("float32")
 
-    def call(self, raw):
-        log_weight, mean, rows = self._mixture(raw)
+    def call(self, given):
+        raw = self._raw(given)
+        log_weight, mean, rows = self._mixture(given)
         weight, scale = ops.exp(log_weight), self._triangle(rows)
         centre = box_mean(log_weight, mean, rows)
         u = ops.expand_dims(mean, 2) + ops.matmul(
@@ -186,19 +192,28 @@ class BoxMixture(keras.layers.Layer):
         }
 
     def set_stretch(self, coefficients) -> None:
-        """Sets how widths are corrected, `(parameter, 2)`, see `box_stretch`."""
+        """Corrects widths by coefficients `(parameter, 2 + condition)`: `stretched`."""
         self.stretch.assign(coefficients)
 
-    def _mixture(self, raw):
+    def _raw(self, given):
+        return given[0] if self.conditions else given
+
+    def _mixture(self, given):
+        raw = ops.convert_to_tensor(self._raw(given))
         log_weight, mean, rows = unpack(raw, len(self.low), self.components)
         corrected = stretched(
-            ops.exp(log_weight), mean, rows, marginal_sd(rows), self.stretch
+            ops.exp(log_weight),
+            mean,
+            rows,
+            marginal_sd(rows),
+            self.stretch,
+            ops.convert_to_tensor(given[1]) if self.conditions else None,
         )
         return log_weight, *corrected
 
-    def marginals(self, raw):
+    def marginals(self, given):
         """Quantiles, their levels, means and sds in u, as `fit_stretch` wants them."""
-        log_weight, mean, rows = self._mixture(ops.convert_to_tensor(raw))
+        log_weight, mean, rows = self._mixture(given)
         weight, sd = ops.exp(log_weight), marginal_sd(rows)
         centre, whole = mixture_moments(weight, mean, sd)
         found = quantiles(weight, mean, sd)
@@ -226,7 +241,7 @@ class BoxMixture(keras.layers.Layer):
         return ops.stack(full, axis=2)
 
     def compute_output_shape(self, input_shape):
-        batch, k, d = input_shape[0], self.components, len(self.low)
+        batch, k, d = self._raw(input_shape)[0], self.components, len(self.low)
         return {
             "mean": (batch, d),
             "covariance": (batch, d, d),
@@ -243,6 +258,7 @@ class BoxMixture(keras.layers.Layer):
             "components": self.components,
             "nodes": self.nodes,
             "seed": self.seed,
+            "conditions": self.conditions,
         }
 
 

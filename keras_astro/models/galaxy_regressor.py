@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -19,6 +20,9 @@ from keras_astro.preprocessing.galaxies import (
 from keras_astro.preprocessing.images import AsinhStretch, CenterCrop
 
 APERTURES = (2.0, 4.0, 8.0, 16.0)
+# Signal to noise at which a posterior's correction is that of its sd alone, and the
+# factor from there to where it is known no longer.
+MIDDLE_SNR, SNR_FACTOR = 30.0, 3.0
 FOLD_MARGIN = 4
 
 # Brings inputs that are not images to order one, around the middle of their ranges.
@@ -171,13 +175,26 @@ def galaxy_posterior(
     high: Sequence[float],
     *,
     components: int,
+    flux_unit: float,
 ) -> keras.Model:
     """The full model: the network's mixture as named means, errors and quantiles.
+
+    Args:
+        network: As `galaxy_network` makes it.
+        names: Of the parameters.
+        low: Their lower limits.
+        high: Their upper limits.
+        components: Gaussians of the mixture.
+        flux_unit: That of the network.
 
     Returns:
         The inputs of the network; outputs as in `endpoints`.
     """
-    posterior = BoxMixture(low, high, components, name="posterior")(network.output)
+    level = noise_level(network, flux_unit)
+    conditions = layers.Concatenate(name="conditions")([level, level**2])
+    posterior = BoxMixture(
+        low, high, components, conditions=conditions.shape[-1], name="posterior"
+    )([network.output, conditions])
     outputs = {}
     for i, name in enumerate(names):
         outputs[name] = posterior["mean"][:, i]
@@ -190,6 +207,27 @@ def galaxy_posterior(
     )
     outputs |= {f"mixture_{k}": posterior[k] for k in ("weight", "location", "scale")}
     return keras.Model(network.input, outputs, name="galaxy_posterior")
+
+
+def noise_level(network: keras.Model, flux_unit: float):
+    """Logarithm of the signal to noise of a galaxy's middle, from -1 to 1.
+
+    The signal is the sum in the smallest Gaussian window, which holds most of what can
+    be told from noise; the sum of squares of a window of sd s is pi s^2.
+
+    Args:
+        network: As `galaxy_network` makes it.
+        flux_unit: That of the network.
+
+    Returns:
+        `(batch, 1)`.
+    """
+    sums = network.get_layer("apertures").output[:, :1]
+    noise = keras.ops.expand_dims(network.input["noise_sigma"], -1)
+    unit = flux_unit / (math.sqrt(math.pi) * APERTURES[0])
+    ratio = keras.ops.maximum(unit / MIDDLE_SNR * sums / noise, 1 / SNR_FACTOR)
+    level = keras.ops.log(ratio) / math.log(SNR_FACTOR)
+    return keras.ops.minimum(level, 1.0)
 
 
 def endpoints(model: keras.Model) -> dict[str, keras.Model]:

@@ -29,6 +29,7 @@ INPUTS = ("image", "psf_fwhm_arcsec", "noise_sigma")
 # Number of a batch that no training reaches.
 HELD_BACK = 2**31 - 1
 FLUX_UNIT = 1e5
+CALIBRATION_BATCH = 2048
 
 # Words for a parameter in descriptions.
 WORDS = {
@@ -177,13 +178,19 @@ class GalaxiesTask(Task):
         # Without the renderer, which trains and is not needed for an answer.
         network = keras.Model(trained.input, trained.get_layer("raw").output)
         model = galaxy_regressor.galaxy_posterior(
-            network, PARAMETERS, low, high, components=config.model.components
+            network,
+            PARAMETERS,
+            low,
+            high,
+            components=config.model.components,
+            flux_unit=FLUX_UNIT,
         )
         if config.streaming.enabled:
-            rows = untrained(config, prepared)
+            batches = untrained(config, prepared.stream)
         else:
-            rows = labelled(parts.calibration)
-        calibrate(network, model.get_layer("posterior"), *rows)
+            batches = [labelled(parts.calibration)]
+        posterior = model.get_layer("posterior")
+        calibrate(keras.Model(model.input, posterior.input), posterior, batches)
         return model
 
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
@@ -354,12 +361,14 @@ def refuse_stored(config: GalaxiesConfig) -> None:
 
 
 def untrained(
-    config: GalaxiesConfig, prepared: Prepared
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    config: GalaxiesConfig, stream: Stream
+) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
     """Calibration rows: batches of the stream beyond the last one that trains."""
     train, settings = config.train, config.streaming
     steps = -(-settings.rows_per_epoch // train.batch_size)
-    return prepared.stream.make(train.epochs * steps, settings.calibration_rows)
+    for start in range(0, settings.calibration_rows, CALIBRATION_BATCH):
+        rows = min(CALIBRATION_BATCH, settings.calibration_rows - start)
+        yield stream.make(train.epochs * steps + start // CALIBRATION_BATCH, rows)
 
 
 def stored(rows: tuple[dict[str, np.ndarray], np.ndarray], *, seed: int) -> Stream:

@@ -107,6 +107,7 @@ SETTINGS = {
         "train.epochs=1",
         "train.batch_size=32",
         "streaming.rows_per_epoch=128",
+        "streaming.calibration_rows=256",
     ],
 }
 

@@ -10,18 +10,28 @@ from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.sample import MemorySource, Sample
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.evaluation.evaluate import evaluate_run
-from keras_astro.exports.export import export_run
+from keras_astro.exports import export
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
 from keras_astro.simulate.galaxy_stream import GalaxyStream
+from keras_astro.tasks.base import Stream
 from keras_astro.tasks.catalog import get_task, load_config
-from keras_astro.tasks.galaxies import build_network, fresh, stored, wanted
+from keras_astro.tasks.galaxies import (
+    build_network,
+    fresh,
+    stored,
+    untrained,
+    wanted,
+)
 from keras_astro.training.fit import fit_stage
 from keras_astro.training.run import Run
 from keras_astro.training.train import load_or_make_split, make_parts, train
 from keras_astro.tuning.spaces import space
 
 TINY = [
+    # What compiles longest is of no use to a network of this size.
+    "train.jit=off",
+    "preprocessing.crop_pixels=24",
     "model.filters=[8, 8]",
     "model.hidden=16",
     "model.components=2",
@@ -38,10 +48,21 @@ def quiet(_):
     """Tells nobody."""
 
 
+def once(function):
+    """A function whose first answer is given for whatever is asked later."""
+    answers = []
+
+    def answer(*given):
+        answers[:] = answers or [function(*given)]
+        return answers[0]
+
+    return answer
+
+
 @pytest.fixture(scope="module")
 def rows():
     """Rendered galaxies as a source."""
-    inputs, truth = GalaxyStream([GalaxySimulation.preset("v3")], seed=5)(0, 160)
+    inputs, truth = GalaxyStream([GalaxySimulation.preset("v3")], seed=5)(0, 128)
     targets = dict(zip(PARAMETERS, truth.T, strict=True))
     return MemorySource(Sample(GALAXIES, inputs, targets))
 
@@ -60,6 +81,29 @@ def finished(rows, tmp_path_factory):
     train(get_task("galaxies"), rows, run)
     parts = make_parts(rows, load_or_make_split(rows, run, config))
     return SimpleNamespace(run=run, parts=parts, folder=folder)
+
+
+@pytest.fixture(scope="module")
+def exported(finished):
+    """An export in each format; the Keras model is loaded and asked once for both."""
+    model = finished.run.load_model()
+    outputs, reference = once(export.keras_outputs), once(export.reference_of)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finished.run, "load_model", lambda: model)
+        patch.setattr(export, "keras_outputs", outputs)
+        patch.setattr(export, "reference_of", reference)
+        return {
+            fmt: export.export_run(
+                finished.run,
+                finished.parts.calibration,
+                finished.parts.test,
+                fmt=fmt,
+                quantize=None,
+                out_dir=finished.folder / fmt,
+                story=quiet,
+            )
+            for fmt in ("saved_model", "tflite")
+        }
 
 
 def test_training_learns_from_the_stream(finished):
@@ -82,8 +126,8 @@ def test_report_names_the_agreed_metrics(finished):
     assert (finished.run.path / "report.html").is_file()
 
 
-def test_estimates_are_within_the_limits(finished, rows):
-    predictor = open_predictor(finished.run.path)
+def test_estimates_are_within_the_limits(exported, rows):
+    predictor = open_predictor(exported["saved_model"].path)
     found = predictor.run("predict", rows.sample.inputs)
     for name, (low, high) in GalaxySimulation().box.items():
         quantiles = found[f"{name}_quantiles"]
@@ -96,18 +140,30 @@ def test_estimates_are_within_the_limits(finished, rows):
 
 
 @pytest.mark.parametrize("fmt", ["saved_model", "tflite"])
-def test_exports_are_verified(finished, fmt):
-    result = export_run(
-        finished.run,
-        finished.parts.calibration,
-        finished.parts.test,
-        fmt=fmt,
-        quantize=None,
-        out_dir=finished.folder / fmt,
-        story=quiet,
-    )
+def test_exports_are_verified(exported, fmt):
+    result = exported[fmt]
     assert result.path.exists()
-    assert "predict/flux" in result.verification["outputs"]
+    outputs = result.verification["outputs"]
+    assert {"predict/flux", "posterior/mixture_weight"} <= set(outputs)
+
+
+def test_widths_depend_on_the_signal_to_noise(finished):
+    """The exported layer has coefficients of its own for it, fitted on fresh rows."""
+    layer = finished.run.load_model().get_layer("posterior")
+    coefficients = layer.stretch.numpy()
+    assert coefficients.shape == (5, 4)
+    assert np.all(np.any(coefficients != 0, axis=0))
+
+
+def test_calibration_rows_are_in_no_batch_of_the_training():
+    config = load_config(
+        "galaxies", [*TINY, "streaming.calibration_rows=5000", "train.epochs=2"]
+    )
+    asked = []
+    stream = Stream(lambda *batch: asked.append(batch), 512)
+    assert len(list(untrained(config, stream))) == 3
+    # Two epochs of 512 rows in batches of 32 have the numbers 0 to 31.
+    assert asked == [(32, 2048), (33, 2048), (34, 904)]
 
 
 def test_rows_without_truth_are_refused_for_training(rows, tmp_path):
