@@ -217,8 +217,10 @@ class GalaxiesTask(Task):
     ) -> dict[str, float]:
         """Loss on the validation rows: log score and squared errors together."""
         inputs, truth = prepared.validation
-        loss = models[STAGE].evaluate(inputs, truth, batch_size=512, verbose=0)
-        return {"objective": float(loss)}
+        found = models[STAGE].evaluate(
+            inputs, truth, batch_size=512, verbose=0, return_dict=True
+        )
+        return {"objective": float(found["loss"])}
 
 
 def limits() -> tuple[list[float], list[float]]:
