@@ -6,7 +6,7 @@ from keras_astro.tuning.spaces import Dimension, SearchSpace
 
 SPACE = SearchSpace(
     task="galaxies",
-    objective="the loss of validation rows, log score and squared errors together",
+    objective="log score and squared errors of validation rows, both at weight 1",
     dimensions=(
         Dimension(
             "objective.square_weight",
