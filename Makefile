@@ -34,7 +34,7 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff format --check .
 
 test: lint
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadscope
 
 # The documentation, offline: site/index.html. A warning is an error.
 site: $(VENV)/installed

@@ -42,12 +42,18 @@ def pytest_sessionstart(session):
 SHARING = ("cli", "explore", "exports", "serving", "tuning")
 
 
-def pytest_collection_modifyitems(items):
-    # Of several processes one runs all tests of a group, so that a run is trained once.
-    for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        group = folder if folder in SHARING else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A whole file, or such a folder, stays in one process: a run is trained once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            folder = file.split("/")[1]
+            return folder if folder in SHARING else file
+
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")
