@@ -166,7 +166,10 @@ def _interrupted() -> None:
     if "KASTRO_LAUNCHED" in os.environ:
         # Who launched this worker tells how to go on.
         sys.exit(INTERRUPTED)
-    words = [word for word in sys.argv[1:] if word != "--overwrite"]
+    words = sys.argv[1:]
+    if words and words[0] in ("train", "tune"):
+        # These have replaced the old run already; tables and stores are at the end.
+        words = [word for word in words if word != "--overwrite"]
     print("\nkastro: interrupted; what was finished is kept.", file=sys.stderr)
     if words and words[0] in ("train", "tune", "simulate", "predict"):
         resume = shlex.join([*words, *([] if "--resume" in words else ["--resume"])])

@@ -1,6 +1,8 @@
 """kastro predict."""
 
 import contextlib
+import csv
+import io
 from pathlib import Path
 
 import click
@@ -72,12 +74,15 @@ def predict(
 
     Example: kastro predict preset:lensing nights/ -o scores.ecsv --jobs 4
     """
+    from keras_astro.data.parts import parts_folder
     from keras_astro.inference.drift import DriftWatch, told
     from keras_astro.inference.manifest import caveat, read_manifest
     from keras_astro.inference.refinement import described
     from keras_astro.inference.table import predictions_table, write_table
     from keras_astro.inference.units import divide, join
 
+    # A kill after the table was written leaves both it and the parts.
+    overwrite = overwrite or (resume and parts_folder(output).is_dir())
     check_output(output, overwrite=overwrite)
     if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
@@ -95,12 +100,10 @@ def predict(
         table = predictions_table(
             scored.outputs, joined.ids, manifest, scored.flags, scored.reasons
         )
+        if bad:
+            # Before the table, which says to a later command that all is done.
+            tell_quarantined(bad, output)
         write_table(table, output, overwrite=overwrite)
-    if bad:
-        aside = output.with_name(f"{output.stem}-quarantined.csv")
-        lines = [f'"{name}","{reason}"' for name, reason in bad]
-        aside.write_text("\n".join(["id,reason", *lines]) + "\n")
-        story(f"{len(bad)} files set aside, with reasons: {aside}")
     content = {"path": str(output), "rows": len(table), "quarantined": bad}
     text = f"{output}: {len(table)} rows"
     if scored.reasons is not None:
@@ -115,6 +118,18 @@ def predict(
         content["warning"] = warning
         text += f"\nwarning: {warning}"
     answer(content, text, as_json=as_json)
+
+
+def tell_quarantined(bad, output: Path) -> None:
+    """Writes what was set aside, and why, beside the table."""
+    from keras_astro.training.files import write_text
+
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([("id", "reason"), *bad])
+    aside = output.with_name(f"{output.stem}-quarantined.csv")
+    write_text(aside, text.getvalue())
+    story(f"{len(bad)} files set aside, with reasons: {aside}")
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:
@@ -140,9 +155,10 @@ def scores(units, manifest, output, jobs, scheduler, *, resume):
 
     A single unit is scored here, with its rows' progress, and leaves nothing behind.
     """
+    from keras_astro import __version__
     from keras_astro.data.parallel import as_done
     from keras_astro.data.parts import ArrayParts
-    from keras_astro.inference.units import score_unit
+    from keras_astro.inference.units import fingerprint, score_unit
 
     if len(units) == 1 and not scheduler:
         if jobs > 1:
@@ -150,7 +166,8 @@ def scores(units, manifest, output, jobs, scheduler, *, resume):
         yield iter([score_unit(units[0], progress=RowProgress("scoring"))])
         return
     facts = {
-        "model": manifest["model_sha256"],
+        "version": __version__,
+        "model": fingerprint(manifest),
         "refine": units[0].refine,
         "on_bad": units[0].on_bad,
         "files": [unit.facts() for unit in units],

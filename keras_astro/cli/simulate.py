@@ -65,7 +65,7 @@ def simulate(
             done += len(block)
             progress(done, rows)
 
-    with workplace(jobs, scheduler) as place, parts:
+    with parts, workplace(jobs, scheduler) as place:
         written = write_store(
             output,
             blocks(place),

@@ -18,6 +18,11 @@ from keras_astro.errors import DataError, UsageError
 FACTS = "facts.json"
 
 
+def parts_folder(path: Path) -> Path:
+    """Where the parts of a file are kept until it is there."""
+    return path.with_name(f".{path.name}.parts")
+
+
 class ArrayParts:
     """Numbered groups of named arrays in a folder beside the file that they become.
 
@@ -42,7 +47,7 @@ class ArrayParts:
     """
 
     def __init__(self, path: Path, facts: Mapping[str, Any], *, resume: bool):
-        self.folder = path.with_name(f".{path.name}.parts")
+        self.folder = parts_folder(path)
         if not resume:
             self.remove()
         known = self.folder / FACTS

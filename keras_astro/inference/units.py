@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from keras_astro.data.readers.shards import expand
 from keras_astro.data.readers.tfrecord import NAME
 from keras_astro.data.sample import Source, Subset
 from keras_astro.data.store import store_task
-from keras_astro.errors import DataError
+from keras_astro.errors import ArtefactError, DataError
 from keras_astro.inference.batch import BLOCK, Scored, score_source
 from keras_astro.inference.drift import DriftWatch
 from keras_astro.inference.loaded import Predictor
@@ -35,15 +37,17 @@ class Unit:
 
     Args:
         model: Run or artefact.
+        fingerprint: Of its manifest, by which another model in its place is refused.
         paths: Files or folders, seen as one data set.
         rows: First row and the one after the last; None for all.
         on_bad: As for `open_source`.
         refine: As for `score_source`.
-        alone: Whether it is the only one, so that a file that cannot be read is an
-            error and not set aside.
+        alone: Whether its file is the only one, which is an error if it cannot be read,
+            and not set aside.
     """
 
     model: Path
+    fingerprint: str
     paths: tuple[Path, ...]
     rows: tuple[int, int] | None = None
     on_bad: str = "quarantine"
@@ -53,13 +57,41 @@ class Unit:
     @property
     def name(self) -> str:
         """What messages call it."""
-        return ", ".join(map(str, self.paths))
+        rows = f", rows {self.rows[0]} to {self.rows[1] - 1}" if self.rows else ""
+        return ", ".join(map(str, self.paths)) + rows
 
     def facts(self) -> list:
-        """What its result depends on beside the model: names, sizes, times, rows."""
-        stats = [path.stat() for path in self.paths]
-        sizes = [[s.st_size, s.st_mtime_ns] for s in stats]
-        return [[str(path) for path in self.paths], sizes, self.rows]
+        """What its result depends on beside the model: files, sizes, times, rows."""
+        files = [file for path in self.paths for file in _below(path)]
+        stats = [[str(file), *_size_and_time(file)] for file in files]
+        return [[str(path) for path in self.paths], _hash(stats), self.rows]
+
+
+def _below(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _size_and_time(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _hash(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fingerprint(manifest: Mapping[str, Any]) -> str:
+    """Tells models apart, and files of one model in different formats and numbers.
+
+    Example:
+        >>> float32, int8 = (fingerprint({"type": t}) for t in ("float32", "int8"))
+        >>> float32 == int8
+        False
+    """
+    return _hash(manifest)
 
 
 def divide(
@@ -83,15 +115,15 @@ def divide(
         if not file.exists():
             raise DataError(f"{file}: no such file or folder")
     stamps = manifest["signatures"]["predict"]["inputs"].get("stamps", {})
+    mark = fingerprint(manifest)
     if len(stamps.get("shape", ())) > 4:
-        return [Unit(model, tuple(files), **options)]
-    found = []
-    for file in files:
-        ranges = _ranges(file, manifest["task"])
-        found += [Unit(model, (file,), rows, alone=False, **options) for rows in ranges]
-    if len(found) == 1:
-        return [Unit(model, (files[0],), **options)]
-    return found
+        return [Unit(model, mark, tuple(files), **options)]
+    options["alone"] = len(files) == 1
+    return [
+        Unit(model, mark, (file,), rows, **options)
+        for file in files
+        for rows in _ranges(file, manifest["task"])
+    ]
 
 
 def _ranges(file: Path, task: str) -> list[tuple[int, int] | None]:
@@ -143,9 +175,17 @@ class Seen:
 _loaded = threading.local()
 
 
-def _predictor(path: Path) -> Predictor:
-    if getattr(_loaded, "path", None) != path:
-        _loaded.predictor, _loaded.path = open_predictor(path), path
+def _predictor(unit: Unit) -> Predictor:
+    asked = unit.model, unit.fingerprint
+    if getattr(_loaded, "asked", None) != asked:
+        predictor = open_predictor(unit.model)
+        if fingerprint(predictor.manifest) != unit.fingerprint:
+            raise ArtefactError(
+                f"{unit.model}: is another model where this worker runs, or was "
+                "replaced since the command began",
+                hint="Give all machines the same file, and begin again.",
+            )
+        _loaded.predictor, _loaded.asked = predictor, asked
     return _loaded.predictor
 
 
@@ -162,9 +202,10 @@ def score_unit(
     Raises:
         DataError: If it cannot be read and is the only one, or bad files are not to be
             set aside.
+        ArtefactError: If another model lies where that of the command did.
         KastroError: As `open_predictor` does.
     """
-    predictor = _predictor(unit.model)
+    predictor = _predictor(unit)
     try:
         return _scored(unit, predictor, progress)
     except DataError as error:

@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from keras_astro.data.parts import ArrayParts
+from keras_astro.errors import ArtefactError
 from keras_astro.inference import units
 from keras_astro.inference.drift import DriftWatch
+from keras_astro.inference.manifest import read_manifest
+from keras_astro.inference.presets import resolve_preset
 
 MODEL = "preset:lensing"
 
@@ -142,7 +146,39 @@ def test_a_store_of_many_rows_is_divided(store, monkeypatch):
     monkeypatch.setattr(units, "UNIT_ROWS", 128)
     found = units.divide(path, manifest, [store])
     assert [unit.rows for unit in found] == [(0, 128), (128, 256), (256, 300)]
-    assert not any(unit.alone for unit in found)
+    assert all(unit.alone for unit in found)
+    assert found[1].name == f"{store}, rows 128 to 255"
+    assert not any(unit.alone for unit in units.divide(path, manifest, [store] * 2))
+
+
+def test_another_model_in_the_place_of_the_first_is_refused(
+    kastro, night, tmp_path, refused
+):
+    copy = tmp_path / "model.tflite"
+    shutil.copy(resolve_preset(MODEL), copy)
+    manifest = read_manifest(copy)
+    unit = units.divide(copy, manifest, [night / "part-00000.h5"])[0]
+    assert len(units.score_unit(unit)["id"]) == 25
+    changed = units.divide(copy, manifest | {"created": "later"}, [night])[0]
+    with refused(ArtefactError, "model.tflite: is another model"):
+        units.score_unit(changed)
+
+
+def test_parts_of_another_export_are_not_taken(kastro, night, tmp_path):
+    kept = ArrayParts(tmp_path / "a.csv", {"model": "int8"}, resume=False)
+    kept.keep(0, {"x": np.ones(1)})
+    words = "predict", MODEL, night, "-o", tmp_path / "a.csv", "--resume"
+    kastro(*words).refused(2, "was begun with")
+
+
+def test_files_below_a_folder_are_facts(tmp_path):
+    (tmp_path / "night" / "first").mkdir(parents=True)
+    file = tmp_path / "night" / "first" / "a.jpg"
+    file.write_bytes(b"1")
+    unit = units.Unit(Path("m.tflite"), "", (tmp_path / "night",))
+    before = unit.facts()
+    file.write_bytes(b"23")
+    assert unit.facts() != before
 
 
 def test_alerts_of_one_object_stay_together(tmp_path):
