@@ -58,10 +58,22 @@ def test_a_refusal_is_final_and_ends_the_others_at_once(run, tmp_path):
     assert [len(p.read_text().splitlines()) for p in tmp_path.iterdir()] == [1, 1]
 
 
+# The first to die ends the other, which shall have made its note by then.
+BOTH_NOTED = """
+import pathlib
+notes = [pathlib.Path(sys.argv[1], name) for name in "01"]
+lines = lambda note: len(note.read_text().splitlines()) if note.exists() else 0
+mine = lines(notes[index])
+while min(map(lines, notes)) < mine:
+    time.sleep(0.01)
+"""
+
+
 def test_retries_are_bounded_and_continue(run, tmp_path):
     words = ("train", "--overwrite")
+    line = BOTH_NOTED + "os.kill(os.getpid(), signal.SIGKILL)"
     with pytest.raises(KastroError, match="SIGKILL, after 2 restarts of all 2"):
-        run("os.kill(os.getpid(), signal.SIGKILL)", words, retries=2)
+        run(line, words, retries=2)
     lines = (tmp_path / "0").read_text().splitlines()
     assert [line.split()[2:] for line in lines] == [
         ["train", "--overwrite"],
