@@ -227,8 +227,10 @@ def _embedding_section(rows: AlertRows) -> Section:
         )
     return Section(
         "Embedding",
-        "Principal components of the embedding that the class head reads, and what "
-        "lies close to what in all of its dimensions.",
+        "Two principal components of the whole embedding, and what lies close to what "
+        "in all of its dimensions. The class head reads the coordinates of the "
+        "convolutions alone, not the frame's components that stand behind them in a "
+        "joint model.",
         figures=maps,
         notes=notes,
     )

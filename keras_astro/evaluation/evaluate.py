@@ -39,13 +39,14 @@ def evaluate_run(
         run: A finished run.
         story: Told what happens, a sentence at a time.
         source: Rows to test on; the run's own test rows when None.
-        out: Where to write; the run folder when None.
+        out: Where to write; the run folder when None, which then also gets the
+            reference for drift.
 
     Returns:
         The metrics, as in metrics.json.
 
     Raises:
-        DataError: If there are no test rows.
+        DataError: If there are no test rows, or none for the reference.
     """
     config = run.config
     task = get_task(config.task)
@@ -58,7 +59,8 @@ def evaluate_run(
             f"{run.path}: has no test rows", hint="Give some with --data PATH."
         )
     predictor = open_predictor(run.path)
-    write_reference(run, predictor, parts)
+    if out is None:
+        write_reference(run, predictor, parts)
     subject = Subject(predictor, test, story, run, parts.train)
     found = examiner(config.task)(subject)
     leaked = leaked_fraction(parts.train.facts()["group"], test.facts()["group"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_astro.data.sample import Sample, Source
+from keras_astro.errors import DataError
 from keras_astro.inference.reference import build_reference, row_quantities
 
 VERIFIED_ROWS = 500
@@ -50,7 +51,17 @@ def reference_of(
         predict: The `predict` signature, of a Keras model or of an artefact.
         sources: Normal rows that moved no weight, as the model takes them.
         manifest: Of the model.
+
+    Raises:
+        DataError: If the sources have no rows.
     """
+    if not any(map(len, sources)):
+        raise DataError(
+            "expected rows of validation or calibration to compare later rows with, "
+            "found none",
+            hint="Train on more rows, or with larger data.validation_fraction and "
+            "data.calibration_fraction.",
+        )
     specs = manifest["signatures"]["predict"]["inputs"]
     parts = []
     for source in filter(len, sources):

@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from keras_astro.layers.alert_times import FILTERS, StepTimes
 from keras_astro.layers.classes import KnownFeatures, Standardise
+from keras_astro.layers.column import WithoutColumns
 from keras_astro.layers.pooling import MaskedMean1D
 from keras_astro.models.alert_classifier import (
     ClassifierParts,
@@ -84,7 +85,12 @@ def exportable(head: keras.Model, **options) -> keras.Model:
 
 
 def history_classifier(
-    parts: ClassifierParts, history: keras.Model, decisions: Decisions, *, turns: int
+    parts: ClassifierParts,
+    history: keras.Model,
+    decisions: Decisions,
+    *,
+    turns: int,
+    unread: tuple[int, int] = (0, 0),
 ) -> keras.Model:
     """Joins the pieces into a model of an alert with the earlier ones of its object.
 
@@ -93,6 +99,8 @@ def history_classifier(
         history: See `exportable`.
         decisions: How classes and anomalies are decided.
         turns: Orientations over which logits are averaged.
+        unread: First column of the code that the history's head does not read, and
+            the first one after it that it reads again.
 
     Returns:
         Inputs `stamps` `(batch, step, y, x, 3)`, `days` and `band` `(batch, step)`
@@ -117,6 +125,7 @@ def history_classifier(
     join = layers.Concatenate(name="code_and_features") if beside else None
     standardise = Standardise(name="standardise")
     embedding = Standardise(name="embedding")
+    read = WithoutColumns(*unread, name="history_reads")
 
     def stepped(x):
         return ops.reshape(x, (-1, steps, x.shape[-1]))
@@ -130,7 +139,10 @@ def history_classifier(
         z = parts.encoder(turned)
         own = z if own is None else own
         single = parts.head(joined(standardise(z)))
-        rows = {"code": stepped(joined(embedding(z))), "logits": stepped(single)}
+        seen = embedding(z)
+        if unread[1] > unread[0]:
+            seen = read(seen)
+        rows = {"code": stepped(joined(seen)), "logits": stepped(single)}
         logits.append(history(rows | times))
     mean = layers.Average(name="all_turns")(logits) if turns > 1 else logits[0]
     frame = ops.reshape(frames, (-1, steps, *frames.shape[1:]))[:, 0]

@@ -21,7 +21,7 @@ from keras_astro.simulate.alerts import iter_simulate
 from keras_astro.tasks.alerts_calibration import calibrate
 from keras_astro.tasks.alerts_config import AlertsConfig
 from keras_astro.tasks.alerts_histories import TURNS, head_options, history_stage
-from keras_astro.tasks.alerts_networks import trained_parts
+from keras_astro.tasks.alerts_networks import trained_parts, unread_columns
 from keras_astro.tasks.alerts_rows import (
     Rows,
     class_numbers,
@@ -191,7 +191,13 @@ class AlertsTask(Task):
         turns = config.model.turns
         if "history" in models:
             history = exportable(models["history"], **head_options(config))
-            model = history_classifier(pieces, history, decisions, turns=turns)
+            model = history_classifier(
+                pieces,
+                history,
+                decisions,
+                turns=turns,
+                unread=unread_columns(config),
+            )
         else:
             model = alert_classifier.alert_classifier(pieces, decisions, turns=turns)
         statistics = code_statistics(encoder, prepared.train.frames)

@@ -11,7 +11,6 @@ from keras_astro.data.alert_histories import AlertHistories
 from keras_astro.data.alert_schema import CLASSES, FEATURES
 from keras_astro.models.alert_histories import history_head
 from keras_astro.tasks.alerts_config import AlertsConfig
-from keras_astro.tasks.alerts_networks import code_width
 from keras_astro.tasks.alerts_rows import Rows, one_hot, orient
 from keras_astro.tasks.base import Stage
 
@@ -30,6 +29,7 @@ class Coder:
         sd: Of the same.
         standardised: Whether the head was trained on standardised codes.
         metadata: Whether features stand beside the code.
+        unread: See `unread_columns`.
     """
 
     encoder: keras.Model
@@ -38,6 +38,7 @@ class Coder:
     sd: np.ndarray
     standardised: bool
     metadata: bool
+    unread: tuple[int, int]
 
     def logits(self, z: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Of single alerts, `(row, class)`."""
@@ -53,7 +54,7 @@ class Coder:
         """Inputs of a history's head for all rows, in one orientation."""
         frames = orient(rows.frames, turn)
         z = self.encoder.predict(frames, verbose=0, batch_size=512)
-        code = (z - self.mean) / self.sd
+        code = np.delete((z - self.mean) / self.sd, slice(*self.unread), axis=1)
         beside = [rows.features] if self.metadata else []
         exists = (history.before >= 0)[..., None]
         found = {
@@ -72,7 +73,7 @@ def head_options(config: AlertsConfig) -> dict:
     beside = 2 * len(FEATURES) if settings.metadata else 0
     return {
         "steps": settings.max_alerts,
-        "width": code_width(config) + beside,
+        "width": settings.latent_dim + beside,
         "classes": len(CLASSES),
         "kind": settings.sequence,
         "units": settings.units,

@@ -24,6 +24,15 @@ def code_width(config: AlertsConfig) -> int:
     )
 
 
+def unread_columns(config: AlertsConfig) -> tuple[int, int]:
+    """First column of a code that no head reads, and the first one after these.
+
+    They are the components: what reading them added on simulated alerts did not hold
+    on real ones.
+    """
+    return config.model.latent_dim, code_width(config)
+
+
 def build_autoencoder_parts(
     config: AlertsConfig, shape: tuple[int, ...]
 ) -> tuple[keras.Model, keras.Model]:
@@ -158,10 +167,7 @@ def _start_linear(decoder: keras.Model, kernel: np.ndarray, mean: np.ndarray) ->
 
 
 def build_head(config: AlertsConfig) -> keras.Model:
-    """The class head of a configuration; it reads no components.
-
-    What reading them added on simulated alerts did not hold on real ones.
-    """
+    """The class head of a configuration; it reads no components."""
     settings = config.model
     beside = 2 * len(FEATURES) if settings.metadata else 0
     return alert_networks.class_head(
@@ -170,7 +176,7 @@ def build_head(config: AlertsConfig) -> keras.Model:
         hidden=settings.hidden,
         dropout=settings.dropout,
         seed=config.seed,
-        unread=(settings.latent_dim, code_width(config)),
+        unread=unread_columns(config),
     )
 
 

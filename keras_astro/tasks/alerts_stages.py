@@ -21,6 +21,7 @@ from keras_astro.tasks.alerts_networks import (
     build_head,
     set_components,
     trained_parts,
+    unread_columns,
 )
 from keras_astro.tasks.alerts_rows import Rows, code_statistics, one_hot, orient
 from keras_astro.tasks.base import Stage
@@ -143,6 +144,7 @@ def coder_of(
         *code_statistics(encoder, prepared.train.frames),
         standardised=joint is None,
         metadata=config.model.metadata,
+        unread=unread_columns(config),
     )
 
 

@@ -241,9 +241,13 @@ class CgmTask(Task):
 
 
 def known_codes(encoder: keras.Model, prepared: Prepared) -> np.ndarray:
-    """Codes of some training rows, where refinement may begin, `(row, latent)`."""
-    rows = prepared.train.absorption[:KNOWN_ROWS]
-    return encoder.predict(rows, verbose=0, batch_size=1024)
+    """Codes of some training rows, where refinement may begin, `(row, latent)`.
+
+    They are spread over the rows, which may be in some order.
+    """
+    rows = prepared.train.absorption
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), KNOWN_ROWS)).round()
+    return encoder.predict(rows[chosen.astype(int)], verbose=0, batch_size=1024)
 
 
 def build_autoencoder(config: CgmConfig, prepared: Prepared) -> keras.Model:

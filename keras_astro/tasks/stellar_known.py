@@ -26,12 +26,14 @@ class KnownStars:
     Args:
         truth: Their labels, `(star, label)`.
         depth: 1 less their normalised flux, `(star, pixel)`.
+        good: 1 for good pixels, of that shape.
         expected: That of synthetic stars of the same labels.
         within: Whether these labels are among the synthetic ones, `(star,)`.
     """
 
     truth: np.ndarray
     depth: np.ndarray
+    good: np.ndarray
     expected: np.ndarray
     within: np.ndarray
 
@@ -53,17 +55,19 @@ class KnownStars:
             limits: Least and largest synthetic labels, each `(label,)`.
 
         Raises:
-            DataError: If labels are missing, or there is one star only.
+            DataError: If labels are missing, or there are fewer than two stars.
         """
         truth = read_labels(sample)
         if len(truth) < 2:
             raise DataError(
-                f"{sample.name}: expected two or more labelled stars, found 1"
+                f"{sample.name}: expected two or more labelled stars, "
+                f"found {len(truth)}"
             )
-        seen = stem.predict_on_batch(model_inputs(sample))["normalised"]
+        found = stem.predict_on_batch(model_inputs(sample))
+        seen, good = (np.asarray(found[name]) for name in ("normalised", "good"))
         expected = expect(np.clip(truth, *limits))
         within = ((truth >= limits[0]) & (truth <= limits[1])).all(axis=1)
-        return cls(truth, 1 - np.asarray(seen), expected, within)
+        return cls(truth, 1 - seen, good, expected, within)
 
     def strengths(self, without: int | None = None) -> np.ndarray:
         """Excess of the lines, `(pixel,)`, of all stars or of all but one.
@@ -107,10 +111,11 @@ class KnownStars:
             }
             offset[i] += made.offset
             unit[i] *= 1 + made.slope
-            left.append(made.left)
+            # Half widths are of the estimates before; the units scale them, too.
+            left.append(made.left / (half[:, i] * (1 + made.slope)))
         model.get_layer("mixture").set_units(offset, unit)
         if len(self.truth) >= FEWEST:
-            factors = interval_factors(np.stack(left, axis=1) / half)
+            factors = interval_factors(np.stack(left, axis=1))
             model.get_layer("bounds").widen(np.repeat(factors, 2, axis=1))
             facts["intervals"] = SCALED.format(len(self.truth))
             for name, factor in zip(LABELS, factors[:, 0], strict=True):
@@ -121,7 +126,8 @@ class KnownStars:
         """Estimates that a star's own lines had no part in, and half widths of 68 %.
 
         The regressors have learnt line strengths from all these stars. Each star is
-        shown to them with its lines changed by what it added to the strengths itself.
+        shown to them with its lines changed by what it added to the strengths itself,
+        behind the stem: normalised once more, it would be another spectrum.
 
         Returns:
             Both `(star, label)`.
@@ -129,8 +135,13 @@ class KnownStars:
         others = [self.strengths(without=i) for i in range(len(self.truth))]
         ratio = (1 + self.strengths()) / (1 + np.stack(others))
         flux = (1 - self.depth * ratio).astype("float32")
-        rows = {"flux": flux, "ivar": np.ones_like(flux), "mask": 0 * flux}
-        found = {k: np.asarray(v) for k, v in model.predict_on_batch(rows).items()}
+        ends = [end_name(n, f"{side}_68") for n in LABELS for side in ("low", "high")]
+        normalised, _, good = model.get_layer("mse").input
+        rest = keras.Model(
+            [normalised, good], {n: model.output[n] for n in (*LABELS, *ends)}
+        )
+        found = rest.predict_on_batch([flux, self.good])
+        found = {k: np.asarray(v) for k, v in found.items()}
         low, high = (
             np.stack([found[end_name(n, f"{side}_68")] for n in LABELS], axis=1)
             for side in ("low", "high")

@@ -9,7 +9,11 @@ from keras_astro.data.readers import open_source
 from keras_astro.data.schemas import CGM
 from keras_astro.evaluation import figures, style
 from keras_astro.evaluation.cgm_sections import read_sweep
-from keras_astro.evaluation.evaluate import evaluate_artefact, evaluate_run
+from keras_astro.evaluation.evaluate import (
+    evaluate_artefact,
+    evaluate_run,
+    write_reference,
+)
 from keras_astro.evaluation.latent_physics import Known, known_parameters
 from keras_astro.evaluation.spectrum_baselines import baseline_errors
 from keras_astro.evaluation.spectrum_lines import LineWindow, line_windows
@@ -41,6 +45,10 @@ def test_metrics_of_a_run_have_their_fixed_names(metrics):
 
 
 def test_a_run_that_was_measured_knows_its_rows_again(metrics, cgm_run):
+    # A report that is written elsewhere leaves the run as it is.
+    bare = open_predictor(cgm_run.run.path)
+    assert not (cgm_run.run.path / "reference.json").exists()
+    write_reference(cgm_run.run, bare, cgm_run.parts)
     predictor = open_predictor(cgm_run.run.path)
     held_back = len(cgm_run.parts.calibration) + len(cgm_run.parts.validation)
     assert predictor.manifest["reference"]["rows"] == held_back

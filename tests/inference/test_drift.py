@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from streams import Constant
 
+from keras_astro.errors import DataError
 from keras_astro.inference.drift import (
     DriftWatch,
     ks_limit,
@@ -16,6 +17,7 @@ from keras_astro.inference.drift import (
     told,
     uniform_distance,
 )
+from keras_astro.inference.held_out import reference_of
 from keras_astro.inference.manifest import read_manifest
 from keras_astro.inference.presets import preset_files
 from keras_astro.inference.reference import build_reference, row_quantities
@@ -24,6 +26,12 @@ from keras_astro.inference.stream_folder import FolderSource
 from keras_astro.inference.stream_sink import JsonLinesSink
 
 SPECS = {"image": {}, "sigma": {}}
+
+
+def test_a_reference_needs_rows():
+    manifest = {"signatures": {"predict": {"inputs": SPECS}}}
+    with pytest.raises(DataError, match="expected rows of validation or calibration"):
+        reference_of(lambda rows: rows, [[], []], manifest)
 
 
 def made(rows, seed, *, offset=0.0, hot=0.0):

@@ -13,12 +13,15 @@ from keras_astro.errors import ConfigError, DataError
 from keras_astro.evaluation.evaluate import evaluate_run
 from keras_astro.exports.export import export_run
 from keras_astro.inference.predictor import open_predictor
+from keras_astro.models.alert_histories import history_head
 from keras_astro.models.alert_networks import without_dropout
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import simulate
+from keras_astro.tasks.alerts_histories import head_options
 from keras_astro.tasks.alerts_networks import (
     build_autoencoder_parts,
     build_head,
+    code_width,
     set_components,
     start_at_components,
     trained_parts,
@@ -261,6 +264,13 @@ def test_a_head_reads_no_components():
     found, same, changed = (head.predict(x, verbose=0) for x in (code, other, beside))
     np.testing.assert_array_equal(found, same)
     assert np.abs(found - changed).min() > 0
+
+
+def test_a_head_of_histories_reads_no_components():
+    config = load_config("alerts", [*TINY, "model.sequence=gru"])
+    assert code_width(config) == 12
+    history = history_head(**head_options(config))
+    assert history.input["code"].shape[-1] == 8
 
 
 def test_without_components_a_code_is_the_convolutions():

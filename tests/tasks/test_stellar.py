@@ -1,5 +1,7 @@
 """The stellar task: from simulated rows to a calibrated model."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -13,10 +15,14 @@ from keras_astro.data.store import write_store
 from keras_astro.errors import DataError, UsageError
 from keras_astro.evaluation.adaptation import adaptation_section, read_adapted
 from keras_astro.inference.manifest import read_manifest
+from keras_astro.models.stellar import end_name, error_name
+from keras_astro.tasks import stellar_known
 from keras_astro.tasks.catalog import get_task, load_config
+from keras_astro.tasks.few_shot import interval_factors
 from keras_astro.tasks.stellar import simulation
 from keras_astro.tasks.stellar_config import Simulation
 from keras_astro.tasks.stellar_features import LABELS, model_inputs, read_labels
+from keras_astro.tasks.stellar_known import KnownStars
 from keras_astro.training.fit import fit_stage
 from keras_astro.training.run import Run
 from keras_astro.training.train import make_parts, make_split, train
@@ -219,7 +225,9 @@ def adaptation(run, folder, labelled):
     task, model = get_task("stellar"), run.load_model()
     parts = make_parts(open_many(run.config.data.paths, STELLAR), run.split)
     observed = open_many([folder / "obs.h5"], STELLAR)
-    few = observed.read(0, labelled) if labelled else None
+    few = labelled
+    if isinstance(labelled, int):
+        few = observed.read(0, labelled) if labelled else None
     return task.adaptation(run.config, model, parts, WithoutTargets(observed), few)
 
 
@@ -235,9 +243,55 @@ def test_without_enough_labelled_stars_intervals_are_not_calibrated(moved, label
     assert not any(name.startswith("scaling") for name in found.facts)
 
 
+def test_stars_whose_lines_are_as_expected_are_estimated_as_any_other(moved):
+    """Gaps are known as such, and no spectrum is normalised twice."""
+    run, _, folder = moved
+    few = open_many([folder / "obs.h5"], STELLAR).read(0, 5)
+    few.inputs["mask"][:, 100:110] = 1
+    few.inputs["flux"][:, 100:110] = np.nan
+    found = adaptation(run, folder, few)
+    model = found.assemble({"labels": found.label_stage().model})
+    # Without a star to learn from, all line ratios are 1.
+    none = np.zeros(5, bool)
+    known = dataclasses.replace(found.known, within=none)
+    estimate, half = known.left_out(model)
+    alone = model.predict(model_inputs(few), verbose=0)
+    for i, name in enumerate(LABELS):
+        error = alone[error_name(name)]
+        np.testing.assert_allclose(estimate[:, i], alone[name], atol=1e-3 * error.min())
+        low, high = (alone[end_name(name, f"{side}_68")] for side in ("low", "high"))
+        np.testing.assert_allclose(half[:, i], (high - low) / 2, rtol=1e-3)
+
+
+def test_intervals_are_scaled_by_errors_in_units_of_the_moved_widths(
+    moved, monkeypatch
+):
+    run, _, folder = moved
+    found = adaptation(run, folder, 5)
+    stage, seen = found.label_stage(), []
+
+    def left_out(self, model):
+        # Estimates that are too close to one another have a slope.
+        center = found.prepared.train.labels.mean(axis=0)
+        return center + 0.5 * (self.truth - center), np.ones_like(self.truth)
+
+    def factors(errors):
+        seen.append(errors)
+        return interval_factors(errors)
+
+    monkeypatch.setattr(KnownStars, "left_out", left_out)
+    monkeypatch.setattr(stellar_known, "interval_factors", factors)
+    found.assemble({"labels": stage.model})
+    for i, name in enumerate(LABELS):
+        made = found.facts[f"correction_{name}"]
+        assert made["slope"] != 0
+        rms = np.sqrt(np.mean(seen[0][:, i] ** 2))
+        assert rms == pytest.approx(made["rms_left_out"] / (1 + made["slope"]))
+
+
 def test_one_labelled_star_is_refused(moved):
     run, _, folder = moved
-    with pytest.raises(DataError, match="two or more labelled stars"):
+    with pytest.raises(DataError, match="two or more labelled stars, found 1"):
         adaptation(run, folder, 1).label_stage()
 
 

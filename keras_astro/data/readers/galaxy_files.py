@@ -65,7 +65,8 @@ def read_cutouts(file: BinaryIO, name: str) -> list[Cutout | str]:
             planes = _companions(hdus, number, len(images))
             rows = list(_rows(pixels, planes))
         except DataError as error:
-            found.append(str(error))
+            # A fault of a whole cube is one of each galaxy in it.
+            found += [str(error)] * (len(pixels) if pixels.ndim == 3 else 1)
             continue
         found += [_cutout_or_fault(header, *row) for row in rows]
     return found

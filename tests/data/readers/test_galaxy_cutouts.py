@@ -175,6 +175,19 @@ def test_what_is_no_moffat_profile_is_kept(tmp_path):
     assert np.ptp(round_one.sum(axis=0) - round_one.sum(axis=1)) < 1e-9
 
 
+def test_a_fault_of_a_whole_cube_is_one_of_each_galaxy(tmp_path):
+    cube = np.stack([PIXELS, PIXELS + 1, PIXELS + 2])
+    errors = np.full((2, 16, 16), 4.0, "float32")
+    write(tmp_path / "a.fits")
+    write(tmp_path / "night.fits", cube, {"ERR": errors})
+    sample = open_source(tmp_path, GALAXIES, on_bad="quarantine").read()
+    names = ["a.fits", "night-0", "night-1", "night-2"]
+    assert sample.meta["id"].tolist() == names
+    faults = sample.meta["fault"].tolist()
+    assert not faults[0]
+    assert all("expected ERR (y, x), or of 3 rows" in fault for fault in faults[1:])
+
+
 def test_a_cube_is_a_row_for_each_galaxy(tmp_path):
     cube = np.stack([PIXELS, PIXELS + 1, PIXELS + 2])
     star = np.stack([profile((15, 15), w, (7.0, 7.0)) for w in (3.0, 4.0, 5.0)])
