@@ -13,6 +13,7 @@ from keras_astro.config import TuneConfig
 from keras_astro.tuning.objectives import alike, candidates, choose, tied
 from keras_astro.tuning.records import TrialRecord
 from keras_astro.tuning.repeats import section, told, verdicts
+from keras_astro.tuning.team import Team
 
 SEEDS = ("tune.seeds=3", "tune.top=2", "tune.epochs=15")
 
@@ -104,6 +105,19 @@ def test_killed_among_the_repeats_it_ends_as_if_it_had_not_been(
     assert again.best_config == result.best_config
     ended = moment[1] - (moment[0] == "started")
     assert task.trials == 5 + 6 - ended
+
+
+def test_a_finished_search_with_fewer_than_top_starts_no_workers(tmp_path):
+    words = "tune.seeds=2", "tune.top=3"
+    result = run_search(tmp_path / "a", *words, trials=2)
+    assert [len(record.repeats) for record in result.records] == [2, 2]
+
+    def command(address, name):
+        raise AssertionError("a worker is started")
+
+    team = Team(workers=1, command=command)
+    again = run_search(tmp_path / "a", *words, trials=2, resume=True, team=team)
+    assert repeats_of(again) == repeats_of(result)
 
 
 def test_repeats_see_what_trials_see(tmp_path):
