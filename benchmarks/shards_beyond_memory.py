@@ -110,6 +110,8 @@ def main() -> None:
     same = held.pop("history") == filed.pop("history")
     found = {"shards_mb": size, "same_losses": same, "memory": held, "file": filed}
     print(json.dumps(found, indent=1))
+    if not same:
+        raise SystemExit("the two trainings had different losses")
 
 
 if __name__ == "__main__":

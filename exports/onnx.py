@@ -18,10 +18,12 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from keras_astro.errors import missing_extra
+from keras_astro.errors import ArtefactError, missing_extra
 
 # The first that tf2onnx and onnxruntime of the last years share.
 OPSET = 18
+
+RESIZES = ["ResizeNearestNeighbor", "ResizeBilinear"]
 
 
 def convert_onnx(endpoint: keras.Model) -> bytes:
@@ -32,6 +34,7 @@ def convert_onnx(endpoint: keras.Model) -> bytes:
 
     Raises:
         MissingExtraError: If tf2onnx is not installed.
+        ArtefactError: If images are resized with aligned corners.
     """
     try:
         with warnings.catch_warnings():
@@ -58,6 +61,7 @@ def convert_onnx(endpoint: keras.Model) -> bytes:
 
     # The constants that layers hold would become inputs, were they not frozen first.
     frozen = convert_variables_to_constants_v2(predict.get_concrete_function())
+    _refuse_aligned(frozen.graph)
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -117,6 +121,20 @@ def _register_select(tf_op) -> None:
             node.type = "Where"
 
 
+def _refuse_aligned(graph: tf.Graph) -> None:
+    """Refuses what `_register_resize` would place wrongly.
+
+    tf2onnx itself only logs an error of a node and goes on.
+    """
+    for node in graph.get_operations():
+        if node.type in RESIZES and node.get_attr("align_corners"):
+            raise ArtefactError(
+                f"{node.name}: images resized with aligned corners cannot be "
+                "converted to ONNX",
+                hint="Resize with keras.layers.Resizing, or use --format tflite.",
+            )
+
+
 def _register_resize(tf_op) -> None:
     """Images that are resized.
 
@@ -124,7 +142,7 @@ def _register_resize(tf_op) -> None:
     that give the size: 11 times the float32 of 21 / 11 is less than 21.
     """
 
-    @tf_op(["ResizeNearestNeighbor", "ResizeBilinear"])
+    @tf_op(RESIZES)
     class Resize:
         @classmethod
         def version_18(cls, ctx, node, **_):

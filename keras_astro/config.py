@@ -35,7 +35,7 @@ class DataConfig(Section):
     # None: 0.15 where the data has labelled anomalies to tell them from, else none.
     test_fraction: float | None = Field(None, ge=0, lt=0.9)
     # Features of training rows beyond it are kept in a file; cases that cannot do so
-    # refuse. Also what a search keeps of prepared features, twice over.
+    # refuse. Half of it is what a search keeps of prepared features.
     memory_limit_mb: int = Field(2000, ge=0)
 
 

@@ -217,7 +217,12 @@ class TaskTuner(base_tuner.BaseTuner):
         ended = [record for record in records if record.status != "running"]
         last = ended[-FAILURES_IN_A_ROW:]
         failed = [record for record in last if record.status == "failed"]
-        if len(failed) == FAILURES_IN_A_ROW or len(failed) == self.oracle.max_trials:
+        # Trainings with other seeds follow a search; without a best there are none.
+        searched = [record for record in ended if record.repeated is None]
+        hopeless = len(searched) == self.oracle.search_trials and all(
+            record.status == "failed" for record in searched
+        )
+        if len(failed) == FAILURES_IN_A_ROW or hopeless:
             raise ConfigError(
                 f"the search stopped after {len(failed)} trials in a row failed; "
                 f"the last: {failed[-1].reason}",

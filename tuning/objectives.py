@@ -127,12 +127,24 @@ def tied(records: Sequence[TrialRecord], tune: TuneConfig) -> list[TrialRecord]:
     with three, means have to lie about two standard deviations apart.
     """
     best = choose(records, tune)
-    others = [r for r in candidates(records, tune) if r is not best]
-    return [r for r in others if alike(r.objectives, best.objectives)]
+    return [
+        record
+        for record in rivals(records, tune)
+        if alike(record.objectives, best.objectives)
+    ]
+
+
+def rivals(records: Sequence[TrialRecord], tune: TuneConfig) -> list[TrialRecord]:
+    """Candidates with a mean over seeds, but for the chosen one."""
+    best = choose(records, tune)
+    found = candidates(records, tune)
+    return [r for r in found if r is not best and r.mean is not None]
 
 
 def alike(first: Sequence[float], second: Sequence[float]) -> bool:
     """Whether Welch's two-sided test does not tell two means apart at 5 %.
+
+    Of fewer than two values it tells nothing.
 
     Reference:
         Welch 1947, Biometrika 34, 28.
@@ -142,7 +154,7 @@ def alike(first: Sequence[float], second: Sequence[float]) -> bool:
         (True, False)
     """
     if min(len(first), len(second)) < 2:
-        return False
+        return True
     parts = [np.var(found, ddof=1) / len(found) for found in (first, second)]
     distance, total = abs(np.mean(first) - np.mean(second)), sum(parts)
     if total == 0:

@@ -91,7 +91,11 @@ class Durable:
     @property
     def exhausted(self) -> bool:
         """Whether all was handed out and none is to be run again."""
-        return len(self.trials) >= self.max_trials and not self._retry_queue
+        if self._retry_queue or len(self.trials) < self.search_trials:
+            return False
+        # There may be fewer candidates than asked for.
+        due = len(self.candidates()) * self.seeds if self.seeds > 1 else 0
+        return sum(map(is_repeat, self.trials.values())) >= due
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> trials_module.Trial:
@@ -283,7 +287,7 @@ def make_oracle(space: SearchSpace, config: RunConfig) -> Durable:
         # KerasTuner takes 0 for no seed.
         "seed": config.seed + 1,
         # Failures in a row are counted by the tuner, after the state is saved.
-        "max_consecutive_failed_trials": trials + 1,
+        "max_consecutive_failed_trials": trials + config.tune.repeats + 1,
     }
     if name == "hyperband":
         oracle = HyperbandOracle(

@@ -8,16 +8,19 @@ from typing import Any
 
 from keras_astro.config import TuneConfig
 from keras_astro.tuning.axes import text
-from keras_astro.tuning.objectives import candidates, choose, tied
+from keras_astro.tuning.objectives import candidates, choose, rivals, tied
 from keras_astro.tuning.records import SearchResult, TrialRecord
 
 CHOSEN, TIED = "chosen", "tied"
+
+ALL_FAILED = "all trainings with other seeds failed; chosen by the search alone"
 
 
 def verdicts(records: Sequence[TrialRecord], tune: TuneConfig) -> dict[int, str]:
     """Which trial is `chosen` over its seeds and which are `tied` with it, by number.
 
-    Empty until every candidate was trained with all of its seeds.
+    Empty until every candidate was trained with all of its seeds, and where all of
+    these trainings failed.
     """
     if tune.seeds < 2 or not records:
         return {}
@@ -25,8 +28,11 @@ def verdicts(records: Sequence[TrialRecord], tune: TuneConfig) -> dict[int, str]
     ended = [sum(r.status != "running" for r in record.repeats) for record in found]
     if not found or min(ended) < tune.seeds:
         return {}
+    best = choose(records, tune)
+    if best.mean is None:
+        return {}
     named = {record.number: TIED for record in tied(records, tune)}
-    return named | {choose(records, tune).number: CHOSEN}
+    return named | {best.number: CHOSEN}
 
 
 def columns(record: TrialRecord) -> dict[str, Any]:
@@ -43,18 +49,19 @@ def told(result: SearchResult) -> str:
     """The outcome in a sentence; empty where nothing was trained again."""
     best, tune = result.best, result.config.tune
     if best.mean is None:
-        return ""
+        again = any(r.repeats for r in candidates(result.records, tune))
+        return ALL_FAILED if again else ""
     spread = "" if best.sd is None else f" +- {best.sd:.2g}"
     same = [record.number for record in tied(result.records, tune)]
-    return (
+    outcome = (
         f"trial {best.number} over {len(best.objectives)} other seeds: objective "
-        f"{best.mean:.4g}{spread} (in the search {best.objective:.4g}); "
-        + (
-            f"not to be told from it: {', '.join(map(str, same))}"
-            if same
-            else "told apart from all that were trained again"
-        )
+        f"{best.mean:.4g}{spread} (in the search {best.objective:.4g})"
     )
+    if same:
+        return f"{outcome}; not to be told from it: {', '.join(map(str, same))}"
+    if rivals(result.records, tune):
+        return f"{outcome}; told apart from all others with a mean over seeds"
+    return outcome
 
 
 def section(result: SearchResult) -> str:
@@ -75,6 +82,8 @@ def section(result: SearchResult) -> str:
         + "; the search's own value, the lowest of many, flatters and is not in it. "
         "Tied: Welch's test at 5 % cannot tell the means apart."
     )
+    if all(record.mean is None for record in found):
+        rule = f"{ALL_FAILED[0].upper()}{ALL_FAILED[1:]}."
     return (
         f'<section aria-label="Several seeds"><h2>Several seeds</h2>'
         f'<p>{escape(rule)}</p><div class="scroll"><table class="few"><thead>'

@@ -38,7 +38,7 @@ EVERY_SECONDS = 10.0
     "--state",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder for rejected.jsonl and done.txt; that of the sink by default.",
+    help="Folder for rejected.jsonl and done-*.txt; that of the sink by default.",
 )
 @click.option(
     "--kafka-config",
@@ -185,14 +185,14 @@ def _sink(sink: str, fmt: str | None, folder: Path, settings):
 
 
 def _source(source: str, group: str | None, folder: Path, settings, follow, move_done):
-    from keras_astro.inference.stream_folder import FolderSource
+    from keras_astro.inference.stream_folder import FolderSource, journal
     from keras_astro.inference.stream_kafka import KafkaTopic, is_kafka
     from keras_astro.inference.stream_kafka_source import KafkaSource
 
     if is_kafka(source):
         topic = KafkaTopic.parse(source)
         return KafkaSource(topic, group, settings=settings, follow=follow)
-    done = folder / "done.txt"
+    done = journal(folder, Path(source))
     return FolderSource(Path(source), done, follow=follow, move_to=move_done)
 
 

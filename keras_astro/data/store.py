@@ -31,6 +31,9 @@ from keras_astro.errors import DataError, UsageError
 VERSION = 1
 CHUNK_ROWS = 64
 
+# A part, or what a kill left of one that was written in its final folder.
+PART = re.compile(r"part-\d+\.h5|\.part-\d+\.h5\.\d+\.partial")
+
 
 def write_store(
     path: Path,
@@ -90,35 +93,70 @@ def write_store(
     return rows
 
 
-def write_parts(folder: Path, source: Source, part_rows: int, **facts) -> int:
+def write_parts(
+    folder: Path, source: Source, part_rows: int, *, overwrite: bool = False, **facts
+) -> int:
     """Writes a source as a folder of stores, which is read as one data set.
+
+    The folder appears when all of its parts are complete.
 
     Args:
         folder: Where `part-00000.h5` and those that follow are written.
         source: The rows.
         part_rows: Rows of each store but the last.
+        overwrite: Whether parts that are there may be replaced, all of them.
         **facts: As for `write_store`.
 
     Returns:
         Number of rows.
 
     Raises:
-        UsageError: If a part exists and may not be replaced, or the folder holds more.
-        DataError: If the disk refuses.
+        UsageError: If parts exist and may not be replaced, or the folder holds more.
+        DataError: If there are no rows or the disk refuses.
     """
-    starts = range(0, len(source), part_rows)
-    paths = [Path(folder) / f"part-{i:05}.h5" for i in range(len(starts))]
-    others = set(Path(folder).glob("*")) - set(paths)
+    _refuse_folder(Path(folder), overwrite=overwrite)
+    if not len(source):
+        raise DataError(f"{folder}: no rows to write")
+    # Of a link, what it leads to is replaced.
+    target = Path(folder).resolve()
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    parts = partial / "parts"
+    try:
+        parts.mkdir(parents=True)
+        for i, start in enumerate(range(0, len(source), part_rows)):
+            rows = np.arange(start, min(start + part_rows, len(source)))
+            blocks = Subset(source, rows).blocks(256)
+            write_store(parts / f"part-{i:05}.h5", blocks, **facts)
+        if target.exists():
+            # Moved away whole: a kill leaves no folder with some of its parts.
+            os.replace(target, partial / "replaced")
+        os.replace(parts, target)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be written ({_reason(error)})",
+            hint="Free disk space or choose another folder with -o.",
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return len(source)
+
+
+def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuses a place for parts that holds anything else, or parts to be kept."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(
+            f"{folder}: expected a folder for the parts, found a file",
+            hint="Choose another place with -o.",
+        )
+    found = sorted(folder.glob("*"))
+    others = [path for path in found if not PART.fullmatch(path.name)]
     if others:
         raise UsageError(
-            f"{folder}: expected an empty folder for the parts, found "
-            f"{sorted(others)[0].name}",
+            f"{folder}: expected an empty folder for the parts, found {others[0].name}",
             hint="Choose another folder with -o.",
         )
-    for path, start in zip(paths, starts, strict=True):
-        rows = np.arange(start, min(start + part_rows, len(source)))
-        write_store(path, Subset(source, rows).blocks(256), **facts)
-    return len(source)
+    if found:
+        refuse_existing(found[0], overwrite=overwrite)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

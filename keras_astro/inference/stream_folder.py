@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -22,6 +23,26 @@ PAUSE_OVER_LOOK = 4.0
 
 # Behind the name of a file that is no longer there; no packet's name ends so.
 GONE = " gone"
+
+
+def journal(folder: Path, source: Path) -> Path:
+    """The file of a folder that remembers what of a source is done.
+
+    Each source has its own, named after its resolved path, so that the names of one
+    are not taken for those of another, nor forgotten when another one is read.
+
+    Args:
+        folder: Where it is kept.
+        source: Folder of packets, or one file.
+    """
+    resolved = os.fsencode(source.resolve())
+    path = folder / f"done-{hashlib.sha256(resolved).hexdigest()[:8]}.txt"
+    # There was one for all sources: it is the last one's, whose files it names.
+    shared = folder / "done.txt"
+    if shared.is_file() and not path.exists():
+        if not set(shared.read_text().splitlines()).isdisjoint(_listed(source)):
+            shared.replace(path)
+    return path
 
 
 class DoneNames:
@@ -95,7 +116,8 @@ class FolderSource(PacketSource):
 
     Args:
         path: Folder of `.avro` files, or one of them.
-        done: File with a name a line of what was dealt with before.
+        done: File with a name a line of what was dealt with before, of this source
+            alone; see `journal`.
         follow: Whether to wait for further files.
         move_to: Folder for files that are dealt with, on the same disk; made where it
             is absent. A file of the same name there is replaced.
@@ -195,10 +217,15 @@ class FolderSource(PacketSource):
         return iter(fresh)
 
     def _listed(self) -> list[str]:
-        if not self.path.is_dir():
-            return [self.path.name]
-        with os.scandir(self.path) as entries:
-            return [e.name for e in entries if e.name.endswith(SUFFIXES)]
+        return _listed(self.path)
+
+
+def _listed(path: Path) -> list[str]:
+    """Names of the packets of a folder, or that of a file."""
+    if not path.is_dir():
+        return [path.name]
+    with os.scandir(path) as entries:
+        return [e.name for e in entries if e.name.endswith(SUFFIXES)]
 
 
 def _check_move(path: Path, move_to: Path) -> None:

@@ -120,6 +120,25 @@ def test_missing_pixels_and_resized_images_are_those_of_keras():
 
 
 @needs_onnx
+def test_aligned_corners_are_refused(refused):
+    import keras
+    import tensorflow as tf
+
+    from keras_astro.errors import ArtefactError
+    from keras_astro.exports.onnx import convert_onnx
+
+    class Aligned(keras.layers.Layer):
+        def call(self, image):
+            resize = tf.compat.v1.image.resize_bilinear
+            return resize(image, (7, 7), align_corners=True)
+
+    image = keras.Input((4, 4, 1), name="image")
+    model = keras.Model({"image": image}, {"large": Aligned()(image)})
+    with refused(ArtefactError, "aligned corners"):
+        convert_onnx(model)
+
+
+@needs_onnx
 def test_lost_weights_are_found(artefact, lens_run, monkeypatch, refused, tmp_path):
     import onnx
 

@@ -12,12 +12,13 @@ from keras_astro.inference.stream_folder import (
     LEAST_PAUSE,
     MOST_PAUSE,
     FolderSource,
+    journal,
 )
 
 
 @contextlib.contextmanager
 def opened(folder, state, **options):
-    done = state / "done.txt"
+    done = journal(state, folder)
     with contextlib.closing(FolderSource(folder, done, **options)) as source:
         yield source
 
@@ -56,7 +57,37 @@ def test_names_are_forgotten_with_their_files(folder, tmp_path):
     # The new one was not confirmed: it comes again, whatever its name was before.
     with opened(folder, tmp_path) as source:
         assert names(taken(source)) == ["0.avro"]
-    assert (tmp_path / "done.txt").read_text() == "5.avro\n"
+    assert journal(tmp_path, folder).read_text() == "5.avro\n"
+
+
+def test_sources_of_one_sink_do_not_forget_one_another(folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("0.avro", "9.avro"):
+        (other / name).write_bytes(b"packet")
+    # A name of the first source is a new packet in the second.
+    for source, count in ((folder, 6), (other, 2), (folder, 0), (other, 0)):
+        with opened(source, tmp_path) as packets:
+            found = taken(packets)
+            packets.confirm(found)
+        assert len(found) == count
+    away = tmp_path / "link"
+    away.symlink_to(folder)
+    assert journal(tmp_path, away) == journal(tmp_path, folder)
+
+
+def test_a_journal_of_all_sources_is_that_of_the_last(folder, tmp_path):
+    shared = tmp_path / "done.txt"
+    shared.write_text("0.avro\n4.avro\n4.avro gone\n")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "9.avro").write_bytes(b"packet")
+    with opened(other, tmp_path) as source:
+        assert names(taken(source)) == ["9.avro"]
+    assert shared.exists()
+    with opened(folder, tmp_path) as source:
+        assert names(taken(source)) == [f"{n}.avro" for n in range(1, 6)]
+    assert not shared.exists()
 
 
 def test_a_file_that_goes_before_it_is_confirmed_may_come_again(folder, tmp_path):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 from fake_case import FakeTask
-from fake_search import run_search
+from fake_search import rows_of, run_search
 
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.tuning.hypermodel import reason
@@ -73,6 +73,24 @@ def test_short_search_without_success_says_so(trials, tmp_path):
     task = FakeTask(fits=False, failures=dict.fromkeys((1, 2), "nan"))
     with pytest.raises(ConfigError, match="the objective is nan"):
         run_search(tmp_path / "a", task=task, trials=trials)
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_short_search_with_seeds_to_follow_says_so(trials, tmp_path):
+    task = FakeTask(fits=False, failures=dict.fromkeys((1, 2), "nan"))
+    with pytest.raises(ConfigError, match="the objective is nan") as caught:
+        run_search(tmp_path / "a", "tune.seeds=2", task=task, trials=trials)
+    assert "--resume" in caught.value.hint
+    assert task.trials == trials
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_seeds_that_fail_after_a_short_search_do_not_end_it(trials, tmp_path):
+    task = FakeTask(fits=False, failures={trials + n: "nan" for n in (1, 2)})
+    words = "tune.seeds=2", "tune.top=1"
+    result = run_search(tmp_path / "a", *words, task=task, trials=trials)
+    assert [r.status for r in result.best.repeats] == ["failed", "failed"]
+    assert {row["choice"] for row in rows_of(tmp_path / "a")} == {""}
 
 
 def test_missing_objective_is_a_failure_of_the_trial(tmp_path):

@@ -1,6 +1,7 @@
 """The best trials trained again with other seeds, and the choice by their mean."""
 
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -11,7 +12,8 @@ from fake_search import Killed, killer, outcome, rows_of, run_search
 from keras_astro.config import TuneConfig
 from keras_astro.tuning.objectives import alike, candidates, choose, tied
 from keras_astro.tuning.records import TrialRecord
-from keras_astro.tuning.repeats import told, verdicts
+from keras_astro.tuning.repeats import section, told, verdicts
+from keras_astro.tuning.team import Team
 
 SEEDS = ("tune.seeds=3", "tune.top=2", "tune.epochs=15")
 
@@ -105,6 +107,19 @@ def test_killed_among_the_repeats_it_ends_as_if_it_had_not_been(
     assert task.trials == 5 + 6 - ended
 
 
+def test_a_finished_search_with_fewer_than_top_starts_no_workers(tmp_path):
+    words = "tune.seeds=2", "tune.top=3"
+    result = run_search(tmp_path / "a", *words, trials=2)
+    assert [len(record.repeats) for record in result.records] == [2, 2]
+
+    def command(address, name):
+        raise AssertionError("a worker is started")
+
+    team = Team(workers=1, command=command)
+    again = run_search(tmp_path / "a", *words, trials=2, resume=True, team=team)
+    assert repeats_of(again) == repeats_of(result)
+
+
 def test_repeats_see_what_trials_see(tmp_path):
     task = Noisy()
     search(tmp_path / "a", oracle="random", task=task)
@@ -156,6 +171,44 @@ def test_means_within_their_noise_are_tied():
     assert verdicts(records, tune) == {1: "chosen", 2: "tied"}
     unfinished = [records[0], of(2, 0.2, 0.31)]
     assert verdicts(unfinished, tune) == {}
+
+
+def outcome_of(records, **tune):
+    tune = TuneConfig(**tune)
+    config = SimpleNamespace(tune=tune)
+    best = choose(records, tune)
+    return SimpleNamespace(records=records, config=config, best=best)
+
+
+def test_one_value_is_not_told_apart():
+    assert alike([1.0], [5.0, 5.1, 5.2])
+    assert alike([], [])
+    records = [of(1, 0.1, 0.1, 0.1), of(2, 0.2, 0.9, None)]
+    result = outcome_of(records, seeds=2, top=2)
+    assert told(result).endswith("not to be told from it: 2")
+    assert verdicts(records, result.config.tune) == {1: "chosen", 2: "tied"}
+
+
+def test_it_is_told_apart_only_from_others_that_there_are():
+    alone = outcome_of([of(1, 0.1, 0.1, 0.11), of(2, 0.2)], seeds=2, top=1)
+    assert told(alone).endswith("(in the search 0.1)")
+    two = [of(1, 0.1, 0.1, 0.11), of(2, 0.2, 0.9, 0.91)]
+    assert "told apart" in told(outcome_of(two, seeds=2, top=2))
+    # Of the second nothing is known but that it fails.
+    failing = [of(1, 0.1, 0.1, 0.11), of(2, 0.2, None, None)]
+    found = outcome_of(failing, seeds=2, top=2)
+    assert told(found).endswith("(in the search 0.1)")
+    assert verdicts(failing, found.config.tune) == {1: "chosen"}
+
+
+def test_where_all_seeds_fail_the_search_alone_has_chosen():
+    result = outcome_of([of(1, 0.1, None, None), of(2, 0.2)], seeds=2, top=1)
+    said = "all trainings with other seeds failed; chosen by the search alone"
+    assert result.best.number == 1
+    assert told(result) == said
+    assert verdicts(result.records, result.config.tune) == {}
+    assert said[1:] in section(result)
+    assert "lowest mean" not in section(result)
 
 
 def test_means_are_compared_as_scipy_does():

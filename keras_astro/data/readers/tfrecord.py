@@ -95,7 +95,7 @@ class TFRecordSource(Source):
             start, end = self._places[row]
             try:
                 records.append(parse_example(memoryview(self._bytes)[start:end]))
-            except (ValueError, IndexError, struct.error):
+            except (ValueError, LookupError, TypeError, OverflowError, struct.error):
                 self._damaged(f"in record {row}")
         first = records[0]
         for row, record in zip(rows, records, strict=True):
@@ -149,7 +149,7 @@ def parse_example(content: memoryview) -> dict[str, list | np.ndarray]:
     """The features of a serialised `tf.train.Example` by name.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is none; also LookupError, TypeError or OverflowError.
 
     Example:
         >>> content = bytes.fromhex("0a0f0a0d0a0178120812060a0400008040")
@@ -157,18 +157,28 @@ def parse_example(content: memoryview) -> dict[str, list | np.ndarray]:
         {'x': array([4.], dtype=float32)}
     """
     found = {}
-    for _, features in _fields(content):
-        for _, entry in _fields(features):
+    for features in _only_first(content):
+        for entry in _only_first(features):
             parts = dict(_fields(entry))
-            found[bytes(parts[1]).decode()] = _feature(parts.get(2, memoryview(b"")))
+            # Neither this nor `memoryview` takes an integer for bytes.
+            found[str(parts[1], "utf-8")] = _feature(parts.get(2, memoryview(b"")))
     return found
+
+
+def _only_first(content: memoryview) -> Iterator[memoryview | int]:
+    """The fields of a message that has those of number 1 alone."""
+    for number, field in _fields(content):
+        if number != 1:
+            # A SequenceExample has lists of features in a second one.
+            raise ValueError(f"field {number}")
+        yield field
 
 
 def _feature(content: memoryview) -> list | np.ndarray:
     for kind, values in _fields(content):
         items = [item for _, item in _fields(values)]
         if kind == 1:
-            return [bytes(item) for item in items]
+            return [bytes(memoryview(item)) for item in items]
         packed = [i for i in items if isinstance(i, memoryview)]
         if kind == 2:
             return np.frombuffer(b"".join(packed), "<f4")

@@ -49,9 +49,51 @@ def test_a_pattern_of_nothing_is_refused(tmp_path, refused):
 
 
 def test_parts_do_not_mix_with_other_files(rows, tmp_path, refused):
-    write_parts(tmp_path / "a", rows, 20, **FACTS)
-    with refused(UsageError, "exists already"):
-        write_parts(tmp_path / "a", rows, 20, **FACTS)
-    write_parts(tmp_path / "a", rows, 20, overwrite=True, **FACTS)
-    with refused(UsageError, "part-00001.h5"):
-        write_parts(tmp_path / "a", rows, 100, overwrite=True, **FACTS)
+    folder = tmp_path / "a"
+    write_parts(folder, rows, 20, **FACTS)
+    with refused(UsageError, "part-00000.h5", "exists already"):
+        write_parts(folder, rows, 2, **FACTS)
+    (folder / "notes.txt").touch()
+    with refused(UsageError, "notes.txt"):
+        write_parts(folder, rows, 20, overwrite=True, **FACTS)
+    with refused(UsageError, "found a file"):
+        write_parts(folder / "notes.txt", rows, 20, overwrite=True, **FACTS)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_parts_are_replaced_all_at_once(rows, tmp_path):
+    folder = tmp_path / "a"
+    write_parts(folder, rows, 2, **FACTS)
+    # As a kill left it when parts were written where they stay.
+    (folder / ".part-00013.h5.4711.partial").touch()
+    write_parts(folder, rows, 20, overwrite=True, **FACTS)
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "part-00000.h5",
+        "part-00001.h5",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert len(open_many([folder], LENSING)) == 25
+
+
+class Breaking(MemorySource):
+    """Rows of which the last ones cannot be read."""
+
+    def take(self, indices):
+        if np.max(indices) > 20:
+            raise DataError("no more rows")
+        return super().take(indices)
+
+
+def test_parts_that_come_to_no_end_are_not_seen(rows, tmp_path, refused):
+    folder = tmp_path / "deep" / "a"
+    broken = Breaking(rows.read())
+    with refused(DataError, "no more rows"):
+        write_parts(folder, broken, 5, **FACTS)
+    assert list(folder.parent.iterdir()) == []
+    write_parts(folder, rows, 5, **FACTS)
+    with refused(DataError, "no more rows"):
+        write_parts(folder, broken, 25, overwrite=True, **FACTS)
+    assert len(open_many([folder], LENSING)) == 25
+    assert list(folder.parent.iterdir()) == [folder]
+    with refused(DataError, "no rows"):
+        write_parts(tmp_path / "b", MemorySource(rows.read().rows(0, 0)), 5, **FACTS)

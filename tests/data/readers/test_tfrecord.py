@@ -108,6 +108,35 @@ def test_damage_is_told(shards, tmp_path, refused):
             open_source(bad, LENSING)
 
 
+def foreign_records():
+    steps = tf.train.FeatureLists(
+        feature_list={"image": tf.train.FeatureList(feature=[feature([1.0])])}
+    )
+    sequence = tf.train.SequenceExample(
+        context=tf.train.Features(feature={"id": feature(["a"])}), feature_lists=steps
+    )
+    return {
+        "sequence": sequence.SerializeToString(),
+        "text": b"a line of text",
+        "json": b'{"image": [1, 2, 3]}',
+        "integer": bytes.fromhex("0805"),
+        "integer for an entry": bytes.fromhex("0a020805"),
+        "no name": bytes.fromhex("0a021200"),
+        "large integer for a name": bytes.fromhex("0a08 0a06 08ffffffff7f"),
+        "large integer for a text": bytes.fromhex("0a0f0a0d0a017812080a0608ffffffff7f"),
+        "cut off": bytes.fromhex("0a"),
+    }
+
+
+@pytest.mark.parametrize("kind", foreign_records())
+def test_a_record_that_is_no_example_is_told(kind, tmp_path, refused):
+    path = tmp_path / "foreign.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as file:
+        file.write(foreign_records()[kind])
+    with refused(DataError, "foreign.tfrecord", "tf.train.Example", "in record 0"):
+        open_source(path, LENSING)
+
+
 def test_records_that_differ_are_told(tmp_path, refused):
     rows = [{"flux": np.ones(4), "wavelength": np.arange(1.0, 5.0)} for _ in range(3)]
     rows[2] = {"flux": np.ones(5), "wavelength": np.arange(1.0, 5.0)}
