@@ -38,7 +38,7 @@ EVERY_SECONDS = 10.0
     "--state",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder for rejected.jsonl and lists of what is done; that of the sink by default.",
+    help="Folder for rejected.jsonl and what is done; that of the sink by default.",
 )
 @click.option(
     "--kafka-config",
