@@ -26,6 +26,7 @@ from pathlib import Path
 from keras_astro.inference.presets import resolve_preset
 
 HERE = Path(__file__).parent
+CASES = "lensing", "stellar", "cgm", "alerts", "galaxies"
 VERSIONS = ("tensorflow", "keras", "numpy", "galsim", "ai-edge-litert")
 HEADER = "| part | measured | against | ratio |\n| --- | --- | --- | --- |"
 
@@ -189,9 +190,9 @@ def benchmarks(packets: Path | None) -> list[Benchmark]:
         Benchmark("simulated spectra", ("cgm_simulator.py", "--json"), absorption),
         Benchmark(
             "inference",
-            ("exports_table.py", "--runs", "SCRATCH/exports"),
+            ("exports_table.py", "--runs", "SCRATCH/exports", *CASES),
             exports,
-            file="exports/table.json",
+            file=f"exports/table-{'-'.join(CASES)}.json",
             seconds=1800.0,
         ),
     ]
