@@ -61,6 +61,8 @@ def _draw(panel, result: SearchResult, name: str) -> list:
     on = panel.scatter(
         *xy(members), s=52, color=VERMILION, zorder=3, label="not dominated"
     )
+    # Room for the numbers, which stand below and to the left.
+    panel.margins(0.1)
     chosen = panel.scatter(
         *xy([result.best]),
         s=190,

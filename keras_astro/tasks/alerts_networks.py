@@ -121,12 +121,9 @@ def start_at_components(
     last = encoder.get_layer("z")
     found = principal_components(frames, last.units, seed=seed)
     # With fewer rows than coordinates the others keep their random start.
-    count, pixels = found.inwards.shape
+    count = len(found.inwards)
     kernel, bias = (np.array(weight) for weight in last.get_weights())
-    kernel[:, :count] = 0.0
-    kernel[-pixels:, :count] = found.inwards.T
-    bias[:count] = -found.inwards @ found.mean
-    last.set_weights([kernel, bias])
+    _project(last, found, kernel, bias)
     kernel = np.array(decoder.get_layer("pixels").get_weights()[0])
     kernel[:count] = found.outwards
     _start_linear(decoder, kernel, found.mean)
@@ -150,13 +147,20 @@ def set_components(
     found = principal_components(frames, fixed.units, seed=seed)
     count, pixels = found.inwards.shape
     kernel, bias = np.zeros((pixels, fixed.units)), np.zeros(fixed.units)
-    kernel[:, :count] = found.inwards.T
-    bias[:count] = -found.inwards @ found.mean
-    fixed.set_weights([kernel, bias])
+    _project(fixed, found, kernel, bias)
     first = decoder.input_shape[1] - fixed.units
     kernel = np.zeros((decoder.input_shape[1], pixels))
     kernel[first : first + count] = found.outwards
     _start_linear(decoder, kernel, found.mean)
+
+
+def _project(layer, found, kernel: np.ndarray, bias: np.ndarray) -> None:
+    """Makes a layer's first units components; its last inputs are the pixels."""
+    count, pixels = found.inwards.shape
+    kernel[:, :count] = 0.0
+    kernel[-pixels:, :count] = found.inwards.T
+    bias[:count] = -found.inwards @ found.mean
+    layer.set_weights([kernel, bias])
 
 
 def _start_linear(decoder: keras.Model, kernel: np.ndarray, mean: np.ndarray) -> None:
