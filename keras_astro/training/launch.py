@@ -85,7 +85,8 @@ class Group:
             time.sleep(POLL_SECONDS)
         if not bad:
             return 0, 0
-        first = bad[0]
+        # TensorFlow aborts a worker whose peer is gone: the peer's end came before.
+        first = min(bad, key=lambda i: codes[i] == -signal.SIGABRT)
         self.end()
         # A worker that was refused says more than those that only missed it.
         told = [i for i, m in enumerate(self.members) if m.returncode in FINAL]

@@ -27,4 +27,5 @@ def test_the_head_inside_a_noisy_model_is_free_of_noise(tmp_path):
     model.save(tmp_path / "noisy.keras")
     again = keras.saving.load_model(tmp_path / "noisy.keras")
     rows = np.ones((2, 5), "float32")
-    np.testing.assert_allclose(again.predict(rows, verbose=0), head(rows), rtol=1e-6)
+    # Compiled and eager float32 round apart; noise would move the outputs by tenths.
+    np.testing.assert_allclose(again.predict(rows, verbose=0), head(rows), rtol=1e-4)
