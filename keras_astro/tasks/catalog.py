@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from keras_astro.data.sample import Schema, Source
-    from keras_astro.evaluation.subject import Evaluation, Subject
     from keras_astro.tasks.base import Task
 
 
@@ -172,8 +171,11 @@ def prior(name: str) -> dict[str, tuple[float, float]]:
     return _load(reference)() if reference else {}
 
 
-def examiner(name: str) -> Callable[[Subject], Evaluation]:
-    """The function of a task that measures a model."""
+def examiner(name: str) -> Callable:
+    """The function of a task that measures a model: from a `Subject`, an `Evaluation`.
+
+    Reports stand above tasks, so their two types are named here and not imported.
+    """
     return _load(entry(name).evaluation)
 
 
