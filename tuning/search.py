@@ -10,7 +10,7 @@ from pathlib import Path
 
 from keras_astro.config import RunConfig
 from keras_astro.data.sample import Source
-from keras_astro.errors import ArtefactError, ConfigError, UsageError
+from keras_astro.errors import ConfigError, UsageError
 from keras_astro.tasks.base import Task
 from keras_astro.training.train import load_or_make_split, make_parts
 from keras_astro.tuning.blind import blind
@@ -73,7 +73,7 @@ def search(
         UsageError: If the folder exists and is neither resumed nor replaced, or if
             there are several objectives and no `convert`, or hyperband and pruning.
         ArtefactError: If a resumed search had other settings or another space.
-        ConfigError: If three trials in a row fail, or the strategy is `multiworker`.
+        ConfigError: If three trials in a row or all fail, or the strategy is `multiworker`.
         DataError: If the data is too small, or changed since the search began.
     """
     config = _with_budget(config, oracle, trials)
@@ -140,9 +140,11 @@ def _result(
     folder: Path, config: RunConfig, searched: SearchSpace, records: list[TrialRecord]
 ) -> SearchResult:
     if not ranked(records):
-        raise ArtefactError(
+        raise ConfigError(
             f"{folder}: no trial of the search completed; the last failed with: "
-            f"{records[-1].reason}"
+            f"{records[-1].reason}",
+            hint=f"Tracebacks are in {folder}/{FOLDER}/trial_*/error.txt. Mend the "
+            "cause and continue with --resume.",
         )
     chosen = choose(records, config.tune)
     several = len(config.tune.objectives) > 1

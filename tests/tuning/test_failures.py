@@ -6,6 +6,7 @@ from fake_search import rows_of, run_search
 
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.tuning.hypermodel import reason
+from keras_astro.tuning.spaces import Dimension, SearchSpace
 
 
 def three_failures(start):
@@ -73,6 +74,17 @@ def test_short_search_without_success_says_so(trials, tmp_path):
     task = FakeTask(fits=False, failures=dict.fromkeys((1, 2), "nan"))
     with pytest.raises(ConfigError, match="the objective is nan"):
         run_search(tmp_path / "a", task=task, trials=trials)
+
+
+def test_grid_that_runs_out_without_success_says_so(tmp_path):
+    latents = Dimension("model.latent_dim", choices=(1, 2))
+    over = SearchSpace(task="lensing", dimensions=(latents,))
+    task = FakeTask(fits=False, failures=dict.fromkeys((1, 2), "nan"))
+    with pytest.raises(ConfigError, match="the objective is nan") as caught:
+        run_search(tmp_path / "a", task=task, oracle="grid", trials=9, over=over)
+    assert task.trials == 2
+    assert caught.value.exit_code == 3
+    assert "--resume" in caught.value.hint
 
 
 @pytest.mark.parametrize("trials", [1, 2])
