@@ -73,7 +73,8 @@ def search(
         UsageError: If the folder exists and is neither resumed nor replaced, or if
             there are several objectives and no `convert`, or hyperband and pruning.
         ArtefactError: If a resumed search had other settings or another space.
-        ConfigError: If three trials in a row or all fail, or the strategy is `multiworker`.
+        ConfigError: If three trials in a row or all fail, or the strategy is
+            `multiworker`.
         DataError: If the data is too small, or changed since the search began.
     """
     config = _with_budget(config, oracle, trials)
