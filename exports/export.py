@@ -120,9 +120,7 @@ def export_run(
             expected=expected,
             merit=functools.partial(task.merit, sample.targets),
             parameters=manifest["parameters"],
-        )
-        if chosen.quantize == "int8":
-            found |= {"integers": shares(artefact.read_bytes())}
+        ) | _integers(artefact, chosen)
         write_verification(staging / VERIFICATION, found)
         size = sum(p.stat().st_size for p in files_of(artefact))
     return ExportResult(folder / artefact.relative_to(staging), size, found)
@@ -166,12 +164,16 @@ def _write_saved_model(staging, endpoints, manifest, rows) -> Path:
 
 def _write_tflite(staging, endpoints, chosen: Profile, manifest, ranges) -> Path:
     path = staging / f"{manifest['task']}-{chosen.quantize}.tflite"
-    content = convert(endpoints, quantize=chosen.quantize, rows=ranges)
-    path.write_bytes(content)
-    if chosen.quantize == "int8":
-        manifest = manifest | {"integers": shares(content)}
+    path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=ranges))
+    manifest = manifest | _integers(path, chosen)
     append_files(path, manifest, model_card(manifest))
     return path
+
+
+def _integers(path: Path, chosen: Profile) -> dict[str, dict[str, float]]:
+    if chosen.quantize != "int8":
+        return {}
+    return {"integers": shares(path.read_bytes())}
 
 
 def _write_onnx(staging, endpoints, manifest) -> Path:
