@@ -19,6 +19,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         f"Made by keras-astro {manifest['kastro_version']} on {manifest['created']}; "
         f"numeric type: {manifest['quantization']}; model {manifest['model_sha256']}.",
         "",
+        *_integers(manifest.get("integers")),
         *_warning(manifest),
         *_decision(manifest["calibration"]),
         *_reference(manifest.get("reference")),
@@ -38,6 +39,25 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _integers(found: dict[str, float] | None) -> list[str]:
+    if not found:
+        return []
+    return [f"Integers: {said_of_integers(found)}.", ""]
+
+
+def said_of_integers(found: dict[str, float]) -> str:
+    """The shares of what is in integers, in words.
+
+    Example:
+        >>> said_of_integers({"weights": 0.997, "multiply_adds": 0.9})
+        '99.7 % of the weights in 8 bits, 90.0 % of the products of integers'
+    """
+    return (
+        f"{100 * found['weights']:.1f} % of the weights in 8 bits, "
+        f"{100 * found['multiply_adds']:.1f} % of the products of integers"
+    )
 
 
 def _warning(manifest: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_astro.data.sample import Source
 from keras_astro.exports.card import model_card
+from keras_astro.exports.integers import shares
 from keras_astro.exports.onnx import convert_onnx
 from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
@@ -60,7 +61,7 @@ def export_run(
 
     Args:
         run: A finished run.
-        calibration: Normal rows that trained nothing, for the ranges of int8.
+        calibration: Normal rows that trained nothing, on which int8 rounds its weights.
         held_out: Rows to verify on; where their truth is known, the loss of the task's
             figures of merit is measured too.
         validation: Further normal rows that moved no weight; with those of
@@ -119,7 +120,7 @@ def export_run(
             expected=expected,
             merit=functools.partial(task.merit, sample.targets),
             parameters=manifest["parameters"],
-        )
+        ) | _integers(artefact, chosen)
         write_verification(staging / VERIFICATION, found)
         size = sum(p.stat().st_size for p in files_of(artefact))
     return ExportResult(folder / artefact.relative_to(staging), size, found)
@@ -164,8 +165,15 @@ def _write_saved_model(staging, endpoints, manifest, rows) -> Path:
 def _write_tflite(staging, endpoints, chosen: Profile, manifest, ranges) -> Path:
     path = staging / f"{manifest['task']}-{chosen.quantize}.tflite"
     path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=ranges))
+    manifest = manifest | _integers(path, chosen)
     append_files(path, manifest, model_card(manifest))
     return path
+
+
+def _integers(path: Path, chosen: Profile) -> dict[str, dict[str, float]]:
+    if chosen.quantize != "int8":
+        return {}
+    return {"integers": shares(path.read_bytes())}
 
 
 def _write_onnx(staging, endpoints, manifest) -> Path:

@@ -21,10 +21,12 @@ import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_astro.errors import VerificationError
+from keras_astro.exports.integers import to_integers
+from keras_astro.exports.profiles import profile
 from keras_astro.exports.saved_model import input_signature, serving, track
 from keras_astro.inference.hashes import sha256
 
-# Normal rows behind the ranges of int8; a task adds its made-up anomalies.
+# Normal rows on which int8 rounds its weights; a task adds its made-up anomalies.
 CALIBRATION_ROWS = 100
 
 
@@ -39,11 +41,25 @@ def convert(
     Args:
         endpoints: Models with dict inputs and outputs by signature name.
         quantize: `none`, `float16`, `dynamic` or `int8`.
-        rows: Real input rows by name, for the ranges of int8.
+        rows: Real input rows by name, on which int8 rounds its weights.
 
     Raises:
         VerificationError: If the model needs operations that small runtimes lack.
     """
+    content = _converted(endpoints, quantize)
+    if quantize != "int8":
+        return content
+    try:
+        return to_integers(content, rows, profile("tflite", "int8"))
+    except (RuntimeError, ValueError) as error:
+        # What the runtime raises of a file that it cannot run.
+        raise VerificationError(
+            f"quantize = int8: {str(error).strip().splitlines()[0][:300]}",
+            hint="Export in float16 instead.",
+        ) from error
+
+
+def _converted(endpoints: dict[str, keras.Model], quantize: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         archive = track(endpoints)
         for name, endpoint in endpoints.items():
@@ -53,7 +69,7 @@ def convert(
             folder, signature_keys=list(endpoints)
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        _quantize(converter, quantize, endpoints, rows)
+        _quantize(converter, quantize)
         try:
             with _quiet():
                 return converter.convert()
@@ -62,34 +78,13 @@ def convert(
             raise VerificationError(
                 f"the model needs operations that TFLite lacks: {reason[:300]}"
             ) from error
-        except RuntimeError as error:
-            # What the calibration of integers raises of tensors that it cannot follow.
-            raise VerificationError(
-                f"quantize = {quantize}: {str(error).strip().splitlines()[0][:300]}",
-                hint="Export in float16 instead.",
-            ) from error
 
 
-def _quantize(converter, quantize, endpoints, rows) -> None:
-    if quantize == "none":
-        return
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+def _quantize(converter: tf.lite.TFLiteConverter, quantize: str) -> None:
+    if quantize in ("float16", "dynamic"):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantize == "int8":
-        converter.representative_dataset = lambda: _examples(endpoints, rows)
-        # Weights of 8 bits, activations of 16: a residual is the small difference of
-        # two large numbers, of which 8 bits would leave nothing.
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-            tf.lite.OpsSet.TFLITE_BUILTINS,
-        ]
-
-
-def _examples(endpoints, rows) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    for name, endpoint in endpoints.items():
-        for i in range(len(next(iter(rows.values())))):
-            yield name, {k: rows[k][i : i + 1] for k in endpoint.input}
 
 
 @contextlib.contextmanager

@@ -140,8 +140,7 @@ def _compare(
         return _flips(name, found, wanted, profile)
     if output in STEPS:
         return {"largest_difference": float(np.abs(found - wanted).max())}
-    error = float(np.sqrt(np.mean((found - wanted) ** 2))) / max(spread, NOTHING)
-    limit = profile.tolerance if output == "score" else profile.part_tolerance
+    error, limit = rms_over_sd(found, wanted), limit_of(output, profile)
     if error > limit:
         raise VerificationError(
             f"{name}: differs from the model by {error:.2g} of its sd, expected at "
@@ -149,6 +148,17 @@ def _compare(
             hint="Choose a format with more bits, e.g. --quantize none.",
         )
     return {"rms_over_sd": error}
+
+
+def rms_over_sd(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Root mean square difference over the standard deviation of what is wanted."""
+    rms = float(np.sqrt(np.mean((found - wanted) ** 2)))
+    return rms / max(float(wanted.std()), NOTHING)
+
+
+def limit_of(output: str, profile: Profile) -> float:
+    """What a profile allows of `rms_over_sd` of a continuous output."""
+    return profile.tolerance if output == "score" else profile.part_tolerance
 
 
 def _decides(name: str) -> bool:

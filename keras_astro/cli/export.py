@@ -53,6 +53,7 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
         return _copy_preset(str(run), fmt, quantize, folder, overwrite, as_json)
     load_tensorflow()
     from keras_astro.data.readers import open_many
+    from keras_astro.exports.card import said_of_integers
     from keras_astro.exports.export import export_run
     from keras_astro.tasks.catalog import get_task
     from keras_astro.tasks.default_data import open_rows
@@ -81,6 +82,7 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
     worst = max(v.get("rms_over_sd", 0.0) for v in found["outputs"].values())
     losses = [k for k in found if k.endswith("_loss")]
     loss = "".join(f", {k.replace('_', ' ')} {found[k]:.4f}" for k in losses)
+    whole = f"; {said_of_integers(found['integers'])}" if "integers" in found else ""
     answer(
         {
             "path": str(result.path),
@@ -89,7 +91,7 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
         },
         f"{result.path}: {result.size_bytes / 1e6:.2f} MB, verified on "
         f"{found['rows']} rows, largest difference {worst:.2g} of an output's sd, "
-        f"{found['flips']:.2%} of decisions changed{loss}",
+        f"{found['flips']:.2%} of decisions changed{loss}{whole}",
         as_json=as_json,
     )
 

@@ -10,11 +10,38 @@ from keras_astro.errors import ConfigError
 from keras_astro.registry import register
 
 
-def _running_mean(table, pixels: int):
-    pooled = ops.average_pool(
-        ops.expand_dims(table, -1), pixels, strides=1, padding="same"
-    )
-    return ops.squeeze(pooled, -1)
+def running_mean(table, pixels: int):
+    """Mean of the pixels of a window about each, of fewer at the ends.
+
+    Sums of 1, 2, 4, ... pixels are made of one another, and the window of those whose
+    widths add up to it. Pooling does the same, but on a single channel it took two
+    thirds of the time of a whole stellar model in small runtimes.
+
+    Args:
+        table: `(batch, pixel)`.
+        pixels: Width of the window.
+
+    Returns:
+        Of the same shape.
+
+    Example:
+        >>> means = running_mean(ops.convert_to_tensor([[1.0, 2.0, 6.0]]), 3)
+        >>> [float(mean) for mean in means[0]]
+        [1.5, 3.0, 4.0]
+    """
+    length, before = table.shape[-1], (pixels - 1) // 2
+    sums = ops.pad(table, [[0, 0], [before, pixels - 1 - before]])
+    total, done = 0.0, 0
+    for width in (2**k for k in range(pixels.bit_length())):
+        if width > 1:
+            sums = sums[:, : -width // 2] + sums[:, width // 2 :]
+        if pixels & width:
+            total = total + sums[:, done : done + length]
+            done += width
+    place = np.arange(length)
+    first = np.maximum(place - before, 0)
+    last = np.minimum(place + pixels - 1 - before, length - 1)
+    return total / (last - first + 1.0).astype("float32")
 
 
 @register()
@@ -50,10 +77,10 @@ class FillBadPixels(keras.layers.Layer):
         is_good = ops.logical_and(is_good, flux == flux)
         good = ops.cast(is_good, flux.dtype)
         flux = ops.where(is_good, flux, ops.zeros_like(flux))
-        share = _running_mean(good, self.pixels)
+        share = running_mean(good, self.pixels)
         # Less than one good pixel in the neighbourhood is none, up to rounding.
         some = share - 0.5 / self.pixels > 0
-        near = _running_mean(flux, self.pixels)
+        near = running_mean(flux, self.pixels)
         near = near / ops.where(some, share, ops.ones_like(share))
         count = ops.maximum(ops.sum(good, axis=1, keepdims=True), 1.0)
         near = ops.where(some, near, ops.sum(flux, axis=1, keepdims=True) / count)
@@ -125,7 +152,7 @@ class PseudoContinuum(keras.layers.Layer):
         return self._divide(self._divide(flux))
 
     def _divide(self, flux):
-        smooth = _running_mean(flux, self.smooth_pixels)
+        smooth = running_mean(flux, self.smooth_pixels)
         cut = smooth[:, : self.bins * self.width]
         peaks = ops.max(ops.reshape(cut, (-1, self.bins, self.width)), axis=2)
         continuum = ops.matmul(ops.matmul(peaks, self.solve), self.draw)

@@ -108,3 +108,22 @@ def test_the_requests_are_answered(version, requests, lens_run):
     golden = version.parents[1] / "golden" / "predict.columns.response.json"
     score = json.loads(golden.read_text())["outputs"]["score"]
     np.testing.assert_allclose(found["score"].numpy(), score, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_list_of_models_is_one_to_tf_serving(saved_case, case):
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    folder, _ = saved_case(case)
+    message = model_server_config_pb2.ModelServerConfig()
+    # Fields that it does not know are errors.
+    text_format.Parse((folder / "models.config").read_text(), message)
+    (model,) = message.model_config_list.config
+    assert (model.name, model.base_path) == (case, f"/models/{case}")
+    assert model.model_platform == "tensorflow"
+    assert model.model_version_policy.latest.num_versions == 1
+    # What TF Serving looks for below base_path: versions, each with a graph.
+    versions = [p.name for p in (folder / case).iterdir() if p.name.isdigit()]
+    assert versions == ["1"]
+    assert (folder / case / "1" / "saved_model.pb").is_file()

@@ -1,0 +1,98 @@
+"""Which layers int8 leaves in floats, and what it says of itself."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from keras_astro.exports.flat_model import kernels, load
+from keras_astro.exports.integers import largest_excess, outputs_of, shares, to_integers
+from keras_astro.exports.layer_inputs import moments_of
+from keras_astro.exports.profiles import profile
+from keras_astro.exports.tflite import convert
+
+INT8 = profile("tflite", "int8")
+ROWS = {"x": np.random.default_rng(1).normal(size=(40, 32)).astype("float32")}
+IMAGES = {"x": np.random.default_rng(2).normal(size=(6, 9, 9, 2)).astype("float32")}
+
+
+def floats(shape, build):
+    """A file in float32 of a small model, and the model."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input(shape, name="x")
+    model = keras.Model({"x": x}, build(x))
+    rows = {"x": np.zeros((1, *shape), "float32")}
+    return convert({"predict": model}, quantize="none", rows=rows), model
+
+
+def two_layers(x):
+    hidden = keras.layers.Dense(64, "gelu", name="hidden")(x)
+    return {"y": keras.layers.Dense(16, name="head")(hidden)}
+
+
+def difference(x):
+    """A small difference of two large numbers, both of which come from one layer."""
+    found = keras.layers.Dense(32, name="large")(x)
+    other = keras.layers.Dense(32, name="small", use_bias=False)(x)
+    return {"y": 1e4 * found + other - 1e4 * found, "z": other}
+
+
+def test_all_layers_multiply_integers_where_outputs_allow_it():
+    content, model = floats((32,), two_layers)
+    made = to_integers(content, ROWS, INT8)
+    assert shares(content) == {"weights": 0, "multiply_adds": 0}
+    assert shares(made) == {"weights": 1, "multiply_adds": 1}
+    weights = 32 * 64 + 64 * 16
+    assert len(made) < len(content) - 2.5 * weights
+    wanted = {"predict/y": model.predict(ROWS, verbose=0)["y"]}
+    assert 0 < largest_excess(outputs_of(made, ROWS), wanted, INT8) < 0.1
+
+
+def test_a_layer_that_integers_spoil_keeps_its_weights_and_goes_back_to_floats():
+    content, model = floats((32,), difference)
+    strict = dataclasses.replace(INT8, part_tolerance=0.01)
+    made = to_integers(content, ROWS, strict)
+    found = shares(made)
+    assert found["weights"] == 1
+    assert found["multiply_adds"] < 1
+    loose = to_integers(content, ROWS, INT8)
+    assert shares(loose)["multiply_adds"] > found["multiply_adds"]
+    wanted = outputs_of(content, ROWS)
+    assert largest_excess(outputs_of(made, ROWS), wanted, INT8) < largest_excess(
+        outputs_of(loose, ROWS), wanted, INT8
+    )
+
+
+def test_narrow_layers_stay_in_floats():
+    def build(x):
+        code = keras.layers.Dense(3, name="code")(x)
+        return {"y": keras.layers.Dense(64, name="out")(code)}
+
+    content, _ = floats((32,), build)
+    assert shares(to_integers(content, ROWS, INT8)) == {
+        "weights": 0,
+        "multiply_adds": 0,
+    }
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_what_a_convolution_sees_is_what_it_multiplies(padding, strides):
+    def build(x):
+        layer = keras.layers.Conv2D(
+            16, 3, strides, padding=padding, use_bias=False, name="c"
+        )
+        return {"y": layer(x)}
+
+    content, model = floats((9, 9, 2), build)
+    (key, kernel), = kernels(load(content)).items()  # fmt: skip
+    # The mean square of an output is w^T M w; of all places, not of some.
+    probes = {f"predict/probe:0:{int(load(content).subgraphs[0].inputs[0])}": None}
+    blocks = [dict.fromkeys(probes, np.repeat(IMAGES["x"], 60, axis=0))]
+    moments = moments_of(load(content), {key: kernel}, blocks)[key]
+    weights = np.moveaxis(np.asarray(model.get_layer("c").kernel), -1, 0)
+    weights = weights.reshape(16, -1)
+    wanted = np.mean(model.predict(IMAGES, verbose=0)["y"] ** 2, axis=(0, 1, 2))
+    found = np.einsum("oi,ij,oj->o", weights, moments, weights)
+    np.testing.assert_allclose(found, wanted, rtol=0.1)
