@@ -38,7 +38,7 @@ def rolled(noise: np.ndarray, rng) -> np.ndarray:
     Example:
         >>> rng = np.random.default_rng(0)
         >>> rolled(np.arange(10.0)[None], rng).tolist()
-        [[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 0.0]]
+        [[3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 0.0, 1.0, 2.0]]
     """
     rows, pixels = noise.shape
     far = int(pixels * NEAREST_ROLL)
