@@ -161,9 +161,16 @@ class ConformalBounds(keras.layers.Layer):
             name="factors",
         )
 
-    def calibrate(self, truth, mean, sd) -> None:
-        """Measures the factors on rows that trained nothing, `(row, parameter)`."""
-        self.factors.assign(conformal_factors(truth, mean, sd))
+    def calibrate(self, truth, mean, sd, groups=None) -> None:
+        """Measures the factors on rows that trained nothing, `(row, parameter)`.
+
+        Args:
+            truth: True values.
+            mean: Estimates.
+            sd: Their standard deviations.
+            groups: As for `conformal_factors`.
+        """
+        self.factors.assign(conformal_factors(truth, mean, sd, groups))
 
     def widen(self, by) -> None:
         """Multiplies the factors for errors that calibration lacks.
@@ -187,27 +194,45 @@ class ConformalBounds(keras.layers.Layer):
         return config
 
 
-def conformal_factors(truth, mean, sd) -> np.ndarray:
+def conformal_factors(truth, mean, sd, groups=None) -> np.ndarray:
     """Quantiles of standardised errors such that each tail holds its share.
 
-    With n calibration rows, the upper end of a tail of a takes the
-    ceil((n + 1)(1 - a))-th error, the lower end its mirror image, so that coverage is
-    at least nominal for exchangeable rows.
+    Each of G groups weighs 1 / (G + 1), shared by its rows, and the next group as much,
+    with errors beyond all: an end is where the weights of the errors up to it reach
+    1 - a for a tail of a. Coverage is then at least nominal for rows of a new group,
+    however alike the rows of a group are. Rows on their own are groups of one: of n,
+    the ceil((n + 1)(1 - a))-th error is taken.
 
     Args:
         truth: `(row, parameter)`.
         mean: Estimates of that shape.
         sd: Their standard deviations.
+        groups: What rows belong together, `(row,)`; None where each is on its own.
 
     Returns:
         `(parameter, 4)`.
+
+    Reference:
+        Dunn, Wasserman and Ramdas 2023, JASA 118, 2491; Lee, Barber and Willett 2023,
+        arXiv 2306.06342, equation 4.
     """
-    errors = np.sort((np.asarray(truth) - mean) / sd, axis=0)
+    errors = (np.asarray(truth) - mean) / sd
     rows = len(errors)
+    groups = np.arange(rows) if groups is None else groups
+    _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    weights = 1 / ((len(sizes) + 1) * sizes[which])
     ends = []
     for level in LEVELS:
         tail = (1 - level) / 2
-        # Guards 100 * 0.84 = 84 against rounding to just above it.
-        rank = min(int(np.ceil((rows + 1) * (1 - tail) * (1 - 1e-12))), rows)
-        ends += [errors[rows - rank], errors[rank - 1]]
+        ends += [-_upper_end(-errors, weights, tail), _upper_end(errors, weights, tail)]
     return np.stack(ends, axis=1)
+
+
+def _upper_end(errors, weights, tail: float) -> np.ndarray:
+    """Of each parameter: the first error at which weights reach `1 - tail`."""
+    order = np.argsort(errors, axis=0)
+    reached = np.cumsum(weights[order], axis=0)
+    # Guards sums of weights against rounding to just below.
+    place = np.sum(reached < (1 - tail) * (1 - 1e-9), axis=0)
+    ordered = np.take_along_axis(errors, order, axis=0)
+    return ordered[np.minimum(place, len(errors) - 1), np.arange(errors.shape[1])]

@@ -16,13 +16,16 @@ from keras_astro.tasks.dressing import line_width
 from keras_astro.tasks.stellar_features import LABELS
 
 # Squared depth, summed over the stars, at which half of what is found is believed:
-# noise and blends decide where lines are weaker. Chosen on simulated gaps.
-BELIEVED = 0.1
+# noise and blends decide where lines are weaker, and populations have said most of it
+# before (`population_lines`). Chosen on simulated gaps.
+BELIEVED = 1.0
 # Degree of the polynomial of labels, and training rows for each of its terms.
 DEGREE, ROWS_PER_TERM = 4, 10
 
 
-def line_strengths(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def line_strengths(
+    observed: np.ndarray, expected: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Relative excess of the observed depths, shrunk to 0, smooth over a line's width.
 
     `a = S[sum_i e_i (o_i - e_i)] / (S[sum_i e_i^2] + BELIEVED)` with S a Gaussian as
@@ -33,21 +36,25 @@ def line_strengths(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
         expected: Depths e of synthetic stars with their labels.
 
     Returns:
-        `(pixel,)`; 0 where there are no lines, and without stars.
+        The excess, `(pixel,)`, 0 where there are no lines and without stars; and how
+        much of the doubt in it is left, `sqrt(BELIEVED / (S[sum_i e_i^2] + BELIEVED))`,
+        of that shape.
 
     Example:
         >>> deep = np.full((5, 50), 0.5)
-        >>> line_strengths(1.2 * deep, deep).round(3)[0]
-        np.float64(0.185)
+        >>> excess, doubt = line_strengths(1.2 * deep, deep)
+        >>> float(excess[0].round(3)), float(doubt[0].round(3))
+        (0.111, 0.667)
     """
     if not len(expected):
-        return np.zeros(expected.shape[1])
+        return np.zeros(expected.shape[1]), np.ones(expected.shape[1])
     # A spectrum without lines is infinitely smooth.
     width = min(float(np.median(line_width(expected))), expected.shape[1] / 4)
     excess = (expected * (observed - expected)).sum(axis=0)
     power = (expected**2).sum(axis=0)
     smooth = gaussian_filter1d(np.stack([excess, power]), width, axis=1)
-    return smooth[0] / (smooth[1] + BELIEVED)
+    total = smooth[1] + BELIEVED
+    return smooth[0] / total, np.sqrt(BELIEVED / total)
 
 
 def emulator(

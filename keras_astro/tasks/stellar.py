@@ -204,7 +204,9 @@ def calibrate(model: keras.Model, parts: Parts) -> None:
     combined.set_reference(*fit_reference(domain, list(models.DOMAIN.values())))
     found, labels = outputs_of(probe, parts.calibration)
     model.get_layer("conformal").set_calibration(found["score"])
-    model.get_layer("bounds").calibrate(labels, found["mean"], found["sd"])
+    groups = parts.calibration.facts()["group"]
+    bounds = model.get_layer("bounds")
+    bounds.calibrate(labels, found["mean"], found["sd"], groups)
 
 
 def outputs_of(

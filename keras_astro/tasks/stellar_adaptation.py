@@ -22,8 +22,14 @@ from keras_astro.models.transfer import (
     unfreeze,
 )
 from keras_astro.tasks.base import Adaptation, Parts, Stage
-from keras_astro.tasks.dressing import NEAREST_ROLL, doubted, widening
+from keras_astro.tasks.dressing import doubted, rolled, widening
 from keras_astro.tasks.line_strengths import emulator
+from keras_astro.tasks.population import (
+    Lines,
+    explained,
+    population_lines,
+    with_constant,
+)
 from keras_astro.tasks.stellar_config import StellarConfig
 from keras_astro.tasks.stellar_features import (
     BLOCK,
@@ -50,14 +56,14 @@ SHOWN = 500
 class StellarAdaptation(Adaptation):
     """See `Adaptation`.
 
-    The autoencoder is fine-tuned on observed coefficients (`AdaptingAutoencoder`). Its
-    decoder then draws each synthetic star as the instrument would show it, observed
-    residuals are added, and the regressors learn the known labels from the codes of
-    these. Lines and widths differ at random from star to star, as those of line lists
-    and instruments do, so that no estimate hangs on a few of them. Labelled stars say
-    first how strong lines are (`line_strengths`), then how wrong estimates still are
-    (`fit_correction`). Calibration follows the same path, with residuals of other
-    observed rows.
+    The autoencoder is fine-tuned on observed coefficients (`AdaptingAutoencoder`). The
+    observed stars, as a population, say how strong and wide lines are
+    (`population_lines`). Synthetic stars get such lines and the noise of observed
+    ones, and the regressors learn the known labels from the codes of these. Lines and
+    widths differ at random from star to star, as those of line lists and instruments
+    do, so that no estimate hangs on a few of them. Labelled stars say more of the lines
+    (`line_strengths`), then how wrong estimates still are (`fit_correction`).
+    Calibration follows the same path, with noise of other observed rows.
 
     Args:
         config: Settings of the new run.
@@ -102,6 +108,7 @@ class StellarAdaptation(Adaptation):
             n: _run(self.encoder, f.coefficients) for n, f in self.synthetic.items()
         }
         self.before = _run(self.encoder, self.seen["validation"].coefficients)
+        self.calibration_groups = parts.calibration.facts()["group"]
         self.atmospheres = len(np.unique(parts.train.facts()["group"]))
         self.facts: dict[str, object] = {
             "observed_rows": len(observed),
@@ -117,11 +124,13 @@ class StellarAdaptation(Adaptation):
         """The regressors, once the autoencoder is fitted."""
         levels = self.seen["train"].level
         self.level.set_range(levels.min(), levels.max())
-        self.left = {n: self._left_over(n) for n in self.observed}
+        self.left = self._noise()
+        self.lines = population_lines(self._mean_depth(), self._mean_shown)
         self.known = self._known_stars()
-        self.strengths = np.zeros(self.left["train"].shape[1])
+        pixels = self.left["train"].shape[1]
+        self.strengths, self.doubt = np.zeros(pixels), np.ones(pixels)
         if self.known is not None:
-            self.strengths = self.known.strengths()
+            self.strengths, self.doubt = self.known.lines()
         repeat = self.config.finetune.dressings
         self.prepared = Prepared(
             self.stem,
@@ -161,7 +170,7 @@ class StellarAdaptation(Adaptation):
         )
         mean, sd = (np.asarray(x) for x in model.get_layer("mixture")(raw))
         bounds = model.get_layer("bounds")
-        bounds.calibrate(dressed.labels, mean, sd)
+        bounds.calibrate(dressed.labels, mean, sd, self.calibration_groups)
         ends = np.asarray(bounds([mean, sd]))
         bounds.widen(self._widening(model, ends[..., 1] - ends[..., 0]))
         if self.known is not None:
@@ -253,7 +262,7 @@ class StellarAdaptation(Adaptation):
         }
 
     def _dressed(self, part: str, repeat: int) -> Features:
-        """Synthetic stars as the decoder draws them, with observed residuals.
+        """Synthetic stars with observed lines and noise, and some doubt in the lines.
 
         What an observed spectrum leaves over lacks the noise that its own code has
         taken up, so that the encoder would not see it. Rolled along the wavelengths, it
@@ -261,25 +270,35 @@ class StellarAdaptation(Adaptation):
         """
         settings = self.config.finetune
         rng = np.random.default_rng([self.config.seed, 4])
-        left = self.left[part]
-        drawn = np.tile(_run(self.decoder, self.codes[part]), (repeat, 1))
-        row = rng.integers(len(left), size=len(drawn))
-        pixels = left.shape[1]
-        far = int(pixels * NEAREST_ROLL)
-        step = rng.integers(far, pixels - far, size=len(drawn))
+        drawn = np.tile(self.synthetic[part].coefficients, (repeat, 1))
+        row = rng.integers(len(self.left[part]), size=len(drawn))
         for rows in np.array_split(np.arange(len(drawn)), -(-len(drawn) // BLOCK)):
-            place = (np.arange(pixels) - step[rows, None]) % pixels
-            noise = np.take_along_axis(left[row[rows]], place, axis=1)
             depth = self._depth(drawn[rows])
             wrong = doubted(
-                depth * (1 + self.strengths),
+                self.lines.applied(depth) * (1 + self.strengths),
                 rng,
-                lines=settings.line_errors,
+                lines=settings.line_errors * self.doubt,
                 widths=settings.width_errors,
             )
-            drawn[rows] += self._projected(noise - (wrong - depth))
+            noise = rolled(self.left[part][row[rows]], rng)
+            change = self._normalised(1 - wrong) - (1 - depth)
+            drawn[rows] += self._projected(noise + change)
         labels = np.tile(self.synthetic[part].labels, (repeat, 1))
         return Features(drawn, self.seen[part].level[row], None, labels)
+
+    def _noise(self) -> dict[str, np.ndarray]:
+        """What is left of observed spectra without all that their codes explain.
+
+        Lines that the components cannot show are left over, too, but stay where they
+        are: rolled, they would be noise that observed spectra do not have.
+        """
+        codes = {n: _run(self.encoder, f.coefficients) for n, f in self.seen.items()}
+        left = {n: self._left_over(n) for n in self.observed}
+        weights = explained(codes["train"], left["train"])
+        return {
+            n: (left[n] - with_constant(codes[n]) @ weights).astype("float32")
+            for n in left
+        }
 
     def _left_over(self, part: str) -> np.ndarray:
         """Normalised observed spectra without their reconstructions."""
@@ -289,6 +308,25 @@ class StellarAdaptation(Adaptation):
             star = self.decoder(self.encoder(self.components(seen)))
             left.append(seen - np.asarray(self.components(star, inverse=True)))
         return np.concatenate(left)
+
+    def _mean_depth(self) -> np.ndarray:
+        """Of the observed training rows, `(pixel,)`."""
+        total = sum(
+            (1 - spectra["normalised"]).sum(axis=0, dtype=float)
+            for spectra, _ in blocks(self.stem, self.observed["train"])
+        )
+        return total / len(self.observed["train"])
+
+    def _mean_shown(self, lines: Lines) -> np.ndarray:
+        """Of the synthetic training rows with these lines and observed noise."""
+        rng = np.random.default_rng([self.config.seed, 5])
+        left, stars = self.left["train"], self.synthetic["train"].coefficients
+        total = 0.0
+        for some in np.array_split(stars, -(-len(stars) // BLOCK)):
+            noise = rolled(left[rng.integers(len(left), size=len(some))], rng)
+            seen = self._normalised(1 - lines.applied(self._depth(some)) + noise)
+            total = total + (1 - seen).sum(axis=0, dtype=float)
+        return total / len(stars)
 
     def _widening(self, model: keras.Model, widths: np.ndarray) -> np.ndarray:
         """Factors of the intervals for what separates the domains, in label units.
@@ -314,6 +352,10 @@ class StellarAdaptation(Adaptation):
         none = np.zeros_like(noise[:1])
         return np.asarray(self.components(noise) - self.components(none))
 
+    def _normalised(self, flux: np.ndarray) -> np.ndarray:
+        """Spectra with changed lines have another upper envelope."""
+        return np.asarray(self.stem.get_layer("continuum")(flux.astype("float32")))
+
     def _depth(self, coefficients: np.ndarray) -> np.ndarray:
         """1 less the flux of coefficients."""
         found = self.components(coefficients.astype("float32"), inverse=True)
@@ -323,12 +365,16 @@ class StellarAdaptation(Adaptation):
         if self.labelled is None:
             return None
         synthetic = self.synthetic["train"]
-        drawn = _run(self.decoder, self.codes["train"]).astype(float)
-        expect = emulator(synthetic.labels, drawn)
+        expect = emulator(synthetic.labels, synthetic.coefficients.astype(float))
+
+        def expected(labels: np.ndarray) -> np.ndarray:
+            depth = self.lines.applied(self._depth(expect(labels)))
+            return 1 - self._normalised(1 - depth)
+
         return KnownStars.read(
             self.labelled,
             self.stem,
-            lambda labels: self._depth(expect(labels)),
+            expected,
             limits=(synthetic.labels.min(axis=0), synthetic.labels.max(axis=0)),
         )
 

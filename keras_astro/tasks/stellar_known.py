@@ -69,8 +69,10 @@ class KnownStars:
         within = ((truth >= limits[0]) & (truth <= limits[1])).all(axis=1)
         return cls(truth, 1 - seen, good, expected, within)
 
-    def strengths(self, without: int | None = None) -> np.ndarray:
-        """Excess of the lines, `(pixel,)`, of all stars or of all but one.
+    def lines(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Excess of the lines and the doubt left, as `line_strengths` has them.
+
+        Of all stars or of all but one.
 
         Stars beyond the synthetic labels do not count: nothing is expected of them.
         """
@@ -132,8 +134,8 @@ class KnownStars:
         Returns:
             Both `(star, label)`.
         """
-        others = [self.strengths(without=i) for i in range(len(self.truth))]
-        ratio = (1 + self.strengths()) / (1 + np.stack(others))
+        others = [self.lines(without=i)[0] for i in range(len(self.truth))]
+        ratio = (1 + self.lines()[0]) / (1 + np.stack(others))
         flux = (1 - self.depth * ratio).astype("float32")
         ends = [end_name(n, f"{side}_68") for n in LABELS for side in ("low", "high")]
         normalised, _, good = model.get_layer("mse").input

@@ -89,6 +89,38 @@ def test_factors_take_the_conformal_ranks():
     np.testing.assert_allclose(found, [[-34.0, 34.0, -48.0, 48.0]])
 
 
+def test_the_next_group_weighs_as_much_as_any():
+    """19 stars of 10 like rows: one star of 20 may lie beyond all."""
+    errors = np.repeat(np.arange(1.0, 20.0) - 10, 10)[:, None]
+    groups = np.repeat(np.arange(19), 10)
+    none, one = np.zeros_like(errors), np.ones_like(errors)
+    found = conformal_factors(errors, none, one, groups)
+    # 0.84 of 20 is the 17th star; as single rows, the 160th of 190.
+    np.testing.assert_allclose(found[0, :2], [-7.0, 7.0])
+    np.testing.assert_allclose(conformal_factors(errors, none, one)[0, :2], [-7, 7])
+    np.testing.assert_allclose(found[0, 2:], [-9.0, 9.0])
+
+
+def test_rows_of_a_group_that_err_alike_cover_new_groups():
+    rng = np.random.default_rng(3)
+
+    def draw():
+        shared = rng.normal(size=(1, 15, 1))
+        return np.broadcast_to(shared, (5, 15, 1)).reshape(-1, 1)
+
+    groups, held = np.tile(np.arange(15), 5), {True: [], False: []}
+    for _ in range(400):
+        truth, new = draw(), draw()
+        none, one = np.zeros_like(truth), np.ones_like(truth)
+        for grouped, found in held.items():
+            low, high = conformal_factors(
+                truth, none, one, groups if grouped else None
+            )[0, :2]
+            found.append(np.mean((low <= new) & (new <= high)))
+    assert np.mean(held[True]) > 0.68 - 0.01
+    assert np.mean(held[False]) < np.mean(held[True])
+
+
 def test_few_rows_give_the_widest_interval_there_is():
     errors = np.array([[-1.0], [2.0]])
     found = conformal_factors(errors, np.zeros((2, 1)), np.ones((2, 1)))

@@ -20,19 +20,24 @@ def stars(strengths, depths, noise=0.0, seed=0):
 def test_strong_lines_are_found_and_noise_is_not():
     true = np.array([1.2, 0.9, 1.1, 1.0])
     seen, clean = stars(true, np.full(5, 0.5), noise=0.01)
-    found = line_strengths(seen, clean)
-    # Shrunk towards none, by a tenth for lines as deep as these.
-    assert found[list(PLACES)] == pytest.approx(0.9 * (true - 1), abs=0.02)
+    found, doubt = line_strengths(seen, clean)
+    # Shrunk towards none, by half for lines as deep as these.
+    assert found[list(PLACES)] == pytest.approx(0.42 * (true - 1), abs=0.02)
     assert np.abs(found[[200, 400, 600]]).max() < 0.02
+    # Less doubt is left where lines are seen, and all of it where there are none.
+    assert doubt[list(PLACES)] == pytest.approx(np.sqrt(1 - 0.42), abs=0.02)
+    assert doubt[[200, 400, 600]] == pytest.approx(1.0, abs=0.01)
 
 
 def test_weak_lines_are_hardly_believed():
     seen, clean = stars(np.full(4, 2.0), np.full(5, 0.02))
-    assert np.abs(line_strengths(seen, clean)).max() < 0.05
+    assert np.abs(line_strengths(seen, clean)[0]).max() < 0.05
 
 
 def test_without_stars_nothing_is_known():
-    assert not line_strengths(np.zeros((0, 30)), np.zeros((0, 30))).any()
+    found, doubt = line_strengths(np.zeros((0, 30)), np.zeros((0, 30)))
+    assert not found.any()
+    assert np.all(doubt == 1)
 
 
 def test_few_rows_get_a_lower_degree():
