@@ -71,7 +71,10 @@ def shuffled(
 def gatherer(inputs: Arrays, targets: Arrays | None) -> Callable:
     """A function from row numbers to the rows of all arrays, inside TensorFlow."""
     given = inputs if targets is None else (inputs, targets)
-    readers = tf.nest.map_structure(_reader, given)
+    # An autoencoder's inputs are its targets: one array is held once.
+    arrays = {id(array): array for array in tf.nest.flatten(given)}
+    held = {key: _reader(array) for key, array in arrays.items()}
+    readers = tf.nest.map_structure(lambda array: held[id(array)], given)
     return lambda index: tf.nest.map_structure(lambda read: read(index), readers)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 
+from keras_astro.training import batches as module
 from keras_astro.training.batches import batches
 
 
@@ -45,3 +46,15 @@ def test_arrays_by_name_keep_their_rows_together():
     assert steps == 3
     for batch in dataset:
         np.testing.assert_array_equal(batch["ivar"], batch["flux"] + 100)
+
+
+def test_an_array_that_is_input_and_target_is_held_once(monkeypatch):
+    made = []
+    reader = module._reader
+    monkeypatch.setattr(module, "_reader", lambda a: made.append(a) or reader(a))
+    rows, other = np.arange(12.0).reshape(6, 2), np.arange(6.0)
+    inputs, targets = module.gatherer({"a": rows, "b": other}, rows)(np.array([4, 1]))
+    assert len(made) == 2
+    assert np.array_equal(inputs["a"], rows[[4, 1]])
+    assert np.array_equal(inputs["b"], other[[4, 1]])
+    assert np.array_equal(targets, rows[[4, 1]])
