@@ -14,9 +14,8 @@ import numpy as np
 
 from keras_astro.data.sample import Source
 from keras_astro.exports.card import model_card
-from keras_astro.exports.float_front import convert_behind
 from keras_astro.exports.onnx import convert_onnx
-from keras_astro.exports.profiles import profile
+from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
 from keras_astro.exports.serving_files import write_around, write_warm_up
 from keras_astro.exports.staging import VERIFICATION, refuse_existing, staged
@@ -111,8 +110,7 @@ def export_run(
         elif chosen.fmt == "onnx":
             artefact = _write_onnx(staging, endpoints, manifest)
         else:
-            options = {"quantize": chosen.quantize, "rows": ranges}
-            artefact = _write_tflite(staging, endpoints, manifest, task, options)
+            artefact = _write_tflite(staging, endpoints, chosen, manifest, ranges)
         story(f"verifying on {len(sample)} held-out rows in a fresh process")
         found = verify(
             artefact,
@@ -163,15 +161,9 @@ def _write_saved_model(staging, endpoints, manifest, rows) -> Path:
     return staging / name
 
 
-def _write_tflite(staging, endpoints, manifest, task, options) -> Path:
-    path = staging / f"{manifest['task']}-{options['quantize']}.tflite"
-    if task.float_front and options["quantize"] == "int8":
-        content = convert_behind(
-            convert, endpoints["predict"], front=task.float_front, **options
-        )
-    else:
-        content = convert(endpoints, **options)
-    path.write_bytes(content)
+def _write_tflite(staging, endpoints, chosen: Profile, manifest, ranges) -> Path:
+    path = staging / f"{manifest['task']}-{chosen.quantize}.tflite"
+    path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=ranges))
     append_files(path, manifest, model_card(manifest))
     return path
 

@@ -68,7 +68,6 @@ class AlertsTask(Task):
     schema = ALERTS
     terms = TERMS
     classes = CLASSES
-    float_front = ("stem", "known_features")
 
     def simulate(
         self, config: AlertsConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0

@@ -123,9 +123,6 @@ class Task(abc.ABC):
     # Units and description of every input and output of the full model, by name.
     terms: Mapping[str, tuple[str, str]]
     classes: tuple[str, ...] = ()
-    # Layers of `predict` up to which integers are not precise enough, by name: an int8
-    # artefact has them, and what comes before, in float32.
-    float_front: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def simulate(

@@ -9,12 +9,9 @@ from keras_astro.data.alert_histories import AlertHistories
 from keras_astro.data.alert_schema import ALERTS, CLASSES
 from keras_astro.data.sample import MemorySource, Sample
 from keras_astro.data.store import write_store
-from keras_astro.errors import ConfigError, DataError, VerificationError
+from keras_astro.errors import ConfigError, DataError
 from keras_astro.evaluation.evaluate import evaluate_run
 from keras_astro.exports.export import export_run
-from keras_astro.exports.float_front import convert_behind, cut
-from keras_astro.exports.tflite import convert
-from keras_astro.inference.held_out import model_inputs
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.models.alert_histories import history_head
 from keras_astro.models.alert_networks import without_dropout
@@ -142,28 +139,6 @@ def test_an_export_is_the_model(trained):
     assert changed["changed_fraction"] == 0
 
 
-def test_integers_behind_the_stem_keep_classes_and_scores(trained):
-    from ai_edge_litert.interpreter import Interpreter
-
-    parts, specs = trained.parts, trained.predictor.manifest["signatures"]["predict"]
-    task = get_task("alerts")
-    endpoint = task.endpoints(trained.run.load_model())["predict"]
-    ranges, rows = (
-        model_inputs(part.read(), specs["inputs"])
-        for part in (parts.train, parts.calibration)
-    )
-    rows["stamps"][0, :20] = np.nan
-    options = {"front": task.float_front, "quantize": "int8"}
-    content = convert_behind(convert, endpoint, rows=ranges, **options)
-    runner = Interpreter(model_content=content).get_signature_runner("predict")
-    found, wanted = runner(**rows), endpoint.predict(rows, verbose=0)
-    assert set(np.unique(found["class_index"])) <= set(range(len(CLASSES)))
-    # Far below the bounds of the profile: 0.5 of an output's sd.
-    for name in ("z", *(f"probability_{name}" for name in CLASSES)):
-        error = np.sqrt(np.mean((found[name] - wanted[name]) ** 2))
-        assert error < 0.2 * wanted[name].std(), name
-
-
 def test_alerts_of_one_object_are_seen_together(tmp_path):
     sample = simulate(AlertSimulation(max_alerts=2), 64, seed=4)
     path = tmp_path / "alerts.h5"
@@ -186,11 +161,6 @@ def test_alerts_of_one_object_are_seen_together(tmp_path):
     again = predictor.run("predict", padded)
     np.testing.assert_allclose(again["confidence"], found["confidence"], atol=1e-5)
     options = {"fmt": "tflite", "quantize": "none", "story": lambda _: None}
-    # Days of 1e30, where nothing came before, reach the network past the stem.
-    task = get_task("alerts")
-    endpoint = task.endpoints(made.run.load_model())["predict"]
-    with pytest.raises(VerificationError, match="past stem"):
-        cut(endpoint, task.float_front)
     result = export_run(made.run, parts.calibration, parts.test, **options)
     changed = result.verification["outputs"]["predict/class_index"]
     assert changed["changed_fraction"] == 0
