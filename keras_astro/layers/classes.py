@@ -114,8 +114,6 @@ class Decision(keras.layers.Layer):
         numbers = ops.arange(classes, dtype=probabilities.dtype)
         top = probabilities >= ops.expand_dims(confidence, -1)
         chosen = ops.min(ops.where(top, numbers, float(classes)), axis=-1)
-        # Integers of 16 bits between 0 and the last class are not whole numbers.
-        chosen = ops.round(chosen)
         abstains = ops.cast(confidence < self.abstain_below, probabilities.dtype)
         return chosen, confidence, abstains
 

@@ -10,7 +10,6 @@ from keras import layers
 
 from keras_astro.errors import ConfigError
 from keras_astro.layers.column import WithoutColumns
-from keras_astro.layers.unit_rows import UnitRows
 from keras_astro.preprocessing.images import CenterCrop, MeanBin
 from keras_astro.preprocessing.stamps import (
     ScaleStamps,
@@ -125,7 +124,7 @@ def alert_encoder(
         x = layers.Concatenate(name="features_and_pixels")([x, pixels])
     if bounded:
         x = layers.Dense(latent_dim, name="coordinates")(x)
-        z = UnitRows(name="z")(x)
+        z = layers.LayerNormalization(center=False, scale=False, name="z")(x)
     else:
         z = layers.Dense(latent_dim, name="z")(x)
     if components:

@@ -5,7 +5,6 @@ from harness import TRAINING_ONLY, Example
 from keras_astro.layers.alert_times import StepTimes
 from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
 from keras_astro.layers.residual import ReconstructionPenalty, SquareMean
-from keras_astro.layers.unit_rows import UnitRows
 from keras_astro.preprocessing.stamps import (
     RandomTurns,
     ScaleStamps,
@@ -64,6 +63,5 @@ EXAMPLES = {
         ([ODD_STAMP] * 2,),
         exempt=TRAINING_ONLY,
     ),
-    "UnitRows": Example(lambda _: UnitRows(), (5,), ((2,), (7,))),
     "SquareMean": Example(lambda _: SquareMean(), (5,), ((1,), (7,))),
 }
