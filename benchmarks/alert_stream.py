@@ -97,6 +97,13 @@ def resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 2**20
 
 
+def anonymous_mb() -> float:
+    """What of it is the process' own: a machine short of memory drops files' pages."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    found = dict(line.split(":", 1) for line in lines)
+    return int(found["RssAnon"].split()[0]) / 1024
+
+
 @contextlib.contextmanager
 def stream_of(predictor, source: PacketSource, *, schemas, batch: int):
     """A stream from a source into a folder that is gone afterwards."""
@@ -138,15 +145,18 @@ def soaked(predictor, data, rows: int, **options) -> dict[str, float]:
     """Resident memory over a long replay, against that when its start was over."""
     memory = []
     with stream_of(predictor, Replay(data, rows), **options) as stream:
-        stream.run(progress=lambda _: memory.append(resident_mb()))
-    first = memory[int(WARM_UP * len(memory))]
-    return {
-        "alerts": stream.account.alerts,
-        "balanced": stream.account.balanced,
-        "resident_mb_first": first,
-        "resident_mb_last": memory[-1],
-        "resident_growth": memory[-1] / first - 1,
-    }
+        stream.run(progress=lambda _: memory.append((resident_mb(), anonymous_mb())))
+    start = memory[int(WARM_UP * len(memory))]
+    found = {"alerts": stream.account.alerts, "balanced": stream.account.balanced}
+    for name, first, last in zip(
+        ("resident", "anonymous"), start, memory[-1], strict=True
+    ):
+        found |= {
+            f"{name}_mb_first": first,
+            f"{name}_mb_last": last,
+            f"{name}_growth": last / first - 1,
+        }
+    return found
 
 
 def plain(run: Path, data, rows: int, *, batch: int) -> dict[str, float]:

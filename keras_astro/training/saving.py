@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import keras
 
+from keras_astro import __version__
 from keras_astro.errors import ArtefactError, DataError
-from keras_astro.registry import load_all
+from keras_astro.registry import PACKAGE, load_all, registered
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -34,14 +38,53 @@ def load_model(path: Path) -> keras.Model:
     """Reads a `.keras` file written by this package.
 
     Raises:
-        ArtefactError: If the file is damaged or holds unknown classes.
+        ArtefactError: If the file is damaged, or holds classes that this version does
+            not have.
     """
     load_all()
     try:
         return keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
+        unknown = _unknown_classes(path)
+        if unknown:
+            raise ArtefactError(
+                f"{path}: expected layers of keras-astro {__version__}, found "
+                f"{', '.join(unknown)}, with which another version built this network",
+                hint=_remedy(path),
+            ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ArtefactError(
             f"{path}: not a model of this package ({reason})",
             hint="The file may be truncated: train or copy it again.",
         ) from error
+
+
+def _remedy(path: Path) -> str:
+    config = path.with_name("config.yaml")
+    if not config.is_file():
+        return "Use the version that made it, or train again."
+    return f"Train it again on its settings: kastro train {config} -o NEW_FOLDER"
+
+
+def _unknown_classes(path: Path) -> list[str]:
+    """Classes of this package that a file names and this version does not have."""
+    try:
+        with ZipFile(path) as archive:
+            content = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, BadZipFile):
+        return []
+    start = f"{PACKAGE}>"
+    named = {n.removeprefix(start) for n in _names(content) if n.startswith(start)}
+    return sorted(named - registered().keys())
+
+
+def _names(content: Any) -> Iterator[str]:
+    """Every registered name in a model's description."""
+    if isinstance(content, dict):
+        name = content.get("registered_name")
+        if isinstance(name, str):
+            yield name
+        content = list(content.values())
+    if isinstance(content, list):
+        for entry in content:
+            yield from _names(entry)
