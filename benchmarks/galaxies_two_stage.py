@@ -30,8 +30,8 @@ from keras_astro.training.fit import fit_stage
 # Sizes that see thousands of galaxies in their time: an RDN works at full resolution.
 PIPELINES = {
     "none": [],
-    "edsr": ["denoising.filters=16", "denoising.blocks=3"],
-    "rdn": ["denoising.filters=8", "denoising.blocks=2"],
+    "edsr": ["denoising.network=edsr", "denoising.filters=16", "denoising.blocks=3"],
+    "rdn": ["denoising.network=rdn", "denoising.filters=8", "denoising.blocks=2"],
 }
 DENOISER_SHARE = 1 / 3
 EPOCH_ROWS = 1024
@@ -46,7 +46,7 @@ def step_seconds(stage: Stage) -> float:
     The model is put back as it was.
     """
     before = stage.model.get_weights()
-    stage.model.compile("adam", stage.loss)
+    stage.model.compile("adam", stage.loss, jit_compile=stage.jit)
     times = []
     for number in range(TRIED_STEPS):
         start = time.process_time()
@@ -56,7 +56,7 @@ def step_seconds(stage: Stage) -> float:
     return float(np.median(times[2:]))
 
 
-def train(network: str, seconds: float, seed: int) -> tuple[keras.Model, dict]:
+def train(settings: list[str], seconds: float, seed: int) -> tuple[keras.Model, dict]:
     """One pipeline within its time: the full model, and what its stages took."""
     config = load_config(
         "galaxies",
@@ -65,15 +65,15 @@ def train(network: str, seconds: float, seed: int) -> tuple[keras.Model, dict]:
             "streaming.presets=[v3]",
             f"streaming.rows_per_epoch={EPOCH_ROWS}",
             "streaming.calibration_rows=1024",
-            f"denoising.network={network}",
-            *PIPELINES[network],
+            *settings,
         ],
     )
     keras.utils.set_random_seed(seed)
     task, few = get_task("galaxies"), validation(256)
     parts = Parts(few, few, few, few)
     prepared, models, facts = task.prepare(config, parts), {}, {}
-    shares = {DENOISER: DENOISER_SHARE, STAGE: 1 - DENOISER_SHARE * (network != "none")}
+    denoised = config.denoising.network != "none"
+    shares = {DENOISER: DENOISER_SHARE, STAGE: 1 - DENOISER_SHARE * denoised}
     for stage in task.stages(config, prepared):
         own = shares[stage.name] * seconds
         rows = own * stage.batch_size / step_seconds(stage)
@@ -102,7 +102,8 @@ def squared_errors(model: keras.Model, stream: GalaxyStream, rows: int) -> np.nd
     found = []
     for number in range(rows // TEST_BATCH):
         inputs, truth = stream(number, TEST_BATCH)
-        outputs = model.predict(inputs, batch_size=250, verbose=0)
+        given = {name: inputs[name] for name in model.input}
+        outputs = model.predict(given, batch_size=250, verbose=0)
         mean = np.stack([outputs[name] for name in PARAMETERS], axis=1)
         found.append((mean - truth) ** 2)
     return np.concatenate(found)
@@ -129,7 +130,7 @@ def measure(seconds: float, *, seeds: list[int], rows: int) -> dict:
     result = {"seconds": seconds, "rows": rows, "stages": {n: [] for n in PIPELINES}}
     for seed in seeds:
         for name in PIPELINES:
-            model, facts = train(name, seconds, seed)
+            model, facts = train(PIPELINES[name], seconds, seed)
             errors[name].append(squared_errors(model, stream, rows))
             result["stages"][name].append(facts)
             rmse = np.sqrt(errors[name][-1].mean(axis=0)).tolist()

@@ -51,12 +51,15 @@ def smooth(heights: list[float], *, points: int = 24) -> tuple[np.ndarray, np.nd
 
 
 @styled
-def parallel_coordinates(axes: list[Axis], records: list[TrialRecord]):
+def parallel_coordinates(
+    axes: list[Axis], records: list[TrialRecord], chosen: TrialRecord
+):
     """Draws one line a completed trial, coloured by the rank of its objective.
 
     Args:
         axes: What stands on the vertical axes, left to right.
         records: The trials; at least one completed.
+        chosen: The one that stands out: that of the best settings.
 
     Returns:
         A Matplotlib figure.
@@ -71,20 +74,21 @@ def parallel_coordinates(axes: list[Axis], records: list[TrialRecord]):
     panel = figure.subplots()
     best = ranked(records)
     colours = matplotlib.colormaps["viridis"]
-    for rank, record in reversed(list(enumerate(best))):
+    order = sorted(
+        enumerate(best), key=lambda pair: (pair[1].number == chosen.number, -pair[0])
+    )
+    for rank, record in order:
         heights = [height(axis, value_of(record, axis.key)) for axis in axes]
         if None in heights:
             continue
         shade = 0.95 * rank / max(1, len(best) - 1)
-        first = rank == 0
+        first = record.number == chosen.number
         panel.plot(
             *smooth(heights),
             color=VERMILION if first else colours(shade),
             linewidth=2.8 if first else 1.3,
             alpha=1.0 if first else 0.75,
-            label=f"best: trial {record.number}, objective {short(record.objective)}"
-            if first
-            else None,
+            label=_said(record) if first else None,
         )
     _draw_axes(panel, axes)
     shown = ScalarMappable(cmap=colours)
@@ -95,6 +99,15 @@ def parallel_coordinates(axes: list[Axis], records: list[TrialRecord]):
     bar.outline.set_visible(False)
     figure.legend(loc="outside lower center")
     return figure
+
+
+def _said(record: TrialRecord) -> str:
+    said = f"best: trial {record.number}, objective {short(record.objective)}"
+    if record.mean is None:
+        return said
+    return (
+        f"{said}, {short(record.mean)} in the mean over {len(record.objectives)} seeds"
+    )
 
 
 def _draw_axes(panel, axes: list[Axis]) -> None:

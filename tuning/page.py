@@ -91,7 +91,11 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
     content = {
         "axes": [_axis(axis) for axis in axes],
         "trials": [
-            _trial(record, axes) | {"front": record.number in members}
+            _trial(record, axes)
+            | {
+                "front": record.number in members,
+                "chosen": record.number == result.best.number,
+            }
             for record in completed
         ],
     }

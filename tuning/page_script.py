@@ -78,9 +78,9 @@ function draw() {
   chart.replaceChildren();
   const root = svg("svg", { width: wide, height: TALL, role: "img",
     "aria-label": "One line a trial across settings and results" }, chart);
-  // The best is drawn last, on top.
+  // The best are drawn last, on top of them the chosen one.
   lines = trials.map((t) => svg("path", { d: path(t), class: "trial" }));
-  root.append(...[...lines].reverse());
+  root.append(...[...lines].reverse(), ...lines.filter((_, i) => trials[i].chosen));
   axes.forEach((axis, i) => drawAxis(root, axis, i, gap));
   root.addEventListener("pointermove", (event) => {
     if (event.buttons) return;
@@ -209,7 +209,7 @@ function refresh() {
     const out = !inside(trial);
     kept += !out;
     lines[i].style.stroke = paint[i];
-    lines[i].classList.toggle("first", i === 0);
+    lines[i].classList.toggle("first", trial.chosen);
     lines[i].classList.toggle("front", Boolean(trial.front));
     lines[i].classList.toggle("out", out);
     rows[i].classList.toggle("out", out);

@@ -55,7 +55,7 @@ def told(result: SearchResult) -> str:
     same = [record.number for record in tied(result.records, tune)]
     outcome = (
         f"trial {best.number} over {len(best.objectives)} other seeds: objective "
-        f"{best.mean:.4g}{spread} (in the search {best.objective:.4g})"
+        f"{best.mean:.4g}{spread} (in the search {_searched(best, tune.epochs)})"
     )
     if same:
         return f"{outcome}; not to be told from it: {', '.join(map(str, same))}"
@@ -74,10 +74,13 @@ def section(result: SearchResult) -> str:
     found.sort(key=lambda r: (r.mean is None, r.mean))
     heads = ("trial", "in the search", "mean", "sd", "each seed", "")
     head = "".join(f"<th>{name}</th>" for name in heads)
-    rows = "".join(_row(record, named.get(record.number, "")) for record in found)
+    rows = "".join(
+        _row(record, named.get(record.number, ""), tune.epochs) for record in found
+    )
     rule = (
         f"The best {len(found)} were trained again, each with {tune.seeds} seeds of "
-        "weights and order that the search had not used. The lowest mean is chosen"
+        f"weights and order that the search had not used, for {_epochs(tune.epochs)}. "
+        "The lowest mean is chosen"
         + ("" if len(tune.objectives) == 1 else " in place of the lowest objective")
         + "; the search's own value, the lowest of many, flatters and is not in it. "
         "Tied: Welch's test at 5 % cannot tell the means apart."
@@ -91,14 +94,26 @@ def section(result: SearchResult) -> str:
     )
 
 
-def _row(record: TrialRecord, verdict: str) -> str:
+def _epochs(number: int) -> str:
+    return "1 epoch" if number == 1 else f"{number} epochs"
+
+
+def _searched(record: TrialRecord, epochs: int) -> str:
+    """The search's own value, with its epochs where they were others."""
+    found = text(record.objective)
+    if record.epochs == epochs:
+        return found
+    return f"{found} after {_epochs(record.epochs)}"
+
+
+def _row(record: TrialRecord, verdict: str, epochs: int) -> str:
     each = [
         text(r.objective) if r.status == "completed" else r.status
         for r in record.repeats
     ]
     cells = [
         str(record.number),
-        text(record.objective),
+        _searched(record, epochs),
         "" if record.mean is None else text(record.mean),
         "" if record.sd is None else f"{record.sd:.2g}",
         ", ".join(each),

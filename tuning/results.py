@@ -122,7 +122,7 @@ def write_results(result: SearchResult) -> None:
     write_text(result.folder / "best.yaml", result.best_config.to_yaml())
     axes = make_axes(result.space, records)
     save(
-        parallel_coordinates(axes, records),
+        parallel_coordinates(axes, records, result.best),
         result.folder / "plots" / "parallel_coordinates.png",
     )
     if result.front:

@@ -24,6 +24,12 @@ SPACE = SearchSpace(
             choices=(1, 2, 3, 5),
         ),
         Dimension(
+            "model.network",
+            "Plain, residual or separable convolutions; a step of the last takes four "
+            "times as long as one of the first.",
+            choices=("compact", "resnet", "xception"),
+        ),
+        Dimension(
             "train.batch_size",
             "Noise of the gradient against the number of steps.",
             choices=(64, 128, 256),
@@ -47,5 +53,5 @@ SPACE = SearchSpace(
         ),
     ),
     # A trial sees fewer fresh galaxies an epoch than a run does.
-    during_search={"streaming.rows_per_epoch": 8192},
+    at_most={"streaming.rows_per_epoch": 8192},
 )

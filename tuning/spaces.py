@@ -102,6 +102,8 @@ class SearchSpace:
             ones only, so the most influential stand last.
         during_search: Overrides of every trial that the best configuration does not
             keep: parts of a run that the objective does not depend on.
+        at_most: Numbers that no trial goes beyond; the best configuration does. A run
+            of smaller ones is searched with its own.
         withheld: Targets that no trial may see, because they tell anomalies apart.
         objective: What is minimised, as the page of a search says it.
 
@@ -116,6 +118,7 @@ class SearchSpace:
     task: str
     dimensions: tuple[Dimension, ...]
     during_search: Mapping[str, Any] = field(default_factory=dict)
+    at_most: Mapping[str, float] = field(default_factory=dict)
     withheld: tuple[str, ...] = ("is_anomaly",)
     objective: str = "the task's error on validation rows"
 
@@ -136,7 +139,10 @@ class SearchSpace:
         )
         if not kept:
             raise UsageError(f"no setting of {self.task} is searched in this run")
-        return replace(self, dimensions=kept)
+        cut = {k: v for k, v in self.at_most.items() if _get(values, k) > v}
+        return replace(
+            self, dimensions=kept, during_search={**self.during_search, **cut}
+        )
 
     def sample(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
         """Overrides of a run's settings, dotted key to value, for one trial."""

@@ -65,7 +65,7 @@ def evaluate_run(
     found = examiner(config.task)(subject)
     leaked = leaked_fraction(parts.train.facts()["group"], test.facts()["group"])
     found.metrics["leaked_fraction"] = leaked
-    found.sections.append(history_section(run.path / "history.csv"))
+    found.sections.append(history_section(run.path / "history.csv", story=story))
     found.facts = {
         "task": config.task,
         "trained on": f"{rows.name} ({len(parts.train)} rows)",
@@ -122,8 +122,14 @@ def leaked_fraction(train_groups: np.ndarray, test_groups: np.ndarray) -> float:
     return float(np.mean(np.isin(test_groups, train_groups)))
 
 
-def history_section(path: Path) -> Section:
-    """Loss curves of the first stage."""
+def history_section(path: Path, *, story: Story) -> Section:
+    """Loss curves of the first stage; without the file of losses, a word of that.
+
+    A run whose model was restored from an artefact has no such file.
+    """
+    if not path.is_file():
+        story(f"{path} is not there: the report goes without the training curve")
+        return Section("Training", "No training curve: the run has no history.csv.")
     with path.open() as file:
         rows = list(csv.DictReader(file))
     first = [row for row in rows if row["stage"] == rows[0]["stage"]]

@@ -97,11 +97,12 @@ class GalaxiesTask(Task):
         settings, pairs = config.streaming, None
         if settings.enabled:
             source = fresh(config, shape)
-            stream = Stream(source, settings.rows_per_epoch)
+            stream = Stream(seen_by(config, source), settings.rows_per_epoch)
             pairs = Stream(denoising_pairs(source, config), settings.rows_per_epoch)
             if "psf_image" in wanted(config):
+                # In place of the FWHM, which such a network does not take.
                 validation[0]["psf_image"] = source.stars(
-                    validation[0]["psf_fwhm_arcsec"]
+                    validation[0].pop("psf_fwhm_arcsec")
                 )
         else:
             refuse_stored(config)
@@ -238,6 +239,16 @@ def wanted(config: GalaxiesConfig) -> tuple[str, ...]:
     """Names of the network's inputs."""
     star = {"fwhm": "psf_fwhm_arcsec", "image": "psf_image"}[config.preprocessing.psf]
     return "image", star, "noise_sigma"
+
+
+def seen_by(config: GalaxiesConfig, source: GalaxyStream):
+    """A function of a batch's number and size to what the network takes, and truth."""
+
+    def make(number: int, rows: int):
+        inputs, truth = source(number, rows)
+        return {name: inputs[name] for name in wanted(config)}, truth
+
+    return make
 
 
 def build_network(

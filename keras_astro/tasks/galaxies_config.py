@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig
 
@@ -104,3 +104,12 @@ class GalaxiesConfig(RunConfig):
     simulation: Simulation = Simulation()
     evaluation: Evaluation = Evaluation()
     train: TrainConfig = TrainConfig(epochs=20, batch_size=128)
+
+    @model_validator(mode="after")
+    def _renderer_knows_the_psf(self) -> GalaxiesConfig:
+        if self.objective.reconstruction_weight and self.preprocessing.psf == "image":
+            raise ValueError(
+                "objective.reconstruction_weight: the renderer draws Moffat profiles "
+                "and needs preprocessing.psf = fwhm"
+            )
+        return self

@@ -18,10 +18,8 @@ from keras_astro.tasks.base import Stream
 from keras_astro.tasks.catalog import get_task, load_config
 from keras_astro.tasks.galaxies import (
     build_network,
-    fresh,
     stored,
     untrained,
-    wanted,
 )
 from keras_astro.training.fit import fit_stage
 from keras_astro.training.run import Run
@@ -200,7 +198,7 @@ def test_stored_galaxies_are_turned_with_their_shear(rows):
 
 def test_search_space_holds_the_defaults():
     config = load_config("galaxies", [])
-    assert len(space("galaxies").around(config).dimensions) == 7
+    assert len(space("galaxies").around(config).dimensions) == 8
 
 
 def test_two_stages_train_the_denoiser_first_and_then_leave_it(rows):
@@ -244,13 +242,20 @@ def test_two_stages_train_the_denoiser_first_and_then_leave_it(rows):
         {"model.network": "xception"},
     ],
 )
-def test_other_networks_and_psf_images(changes):
+def test_other_networks_and_psf_images(changes, rows):
     config = load_config("galaxies", [*TINY, *(f"{k}={v}" for k, v in changes.items())])
-    network = build_network(config, (64, 64, 1))
-    inputs, _ = fresh(config, (64, 64, 1))(0, 3)
-    given = {name: inputs[name] for name in wanted(config)}
-    assert set(network.input) == set(given)
+    parts = SimpleNamespace(train=rows, validation=rows, calibration=rows, test=rows)
+    prepared = get_task("galaxies").prepare(config, parts)
+    network = build_network(config, prepared.image_shape)
+    given, _ = prepared.stream.make(0, 3)
+    assert set(network.input) == set(given) == set(prepared.validation[0])
     assert np.all(np.isfinite(network.predict_on_batch(given)))
+
+
+def test_the_renderer_needs_the_width_of_the_psf():
+    settings = ["objective.reconstruction_weight=0.1", "preprocessing.psf=image"]
+    with pytest.raises(ConfigError, match="needs preprocessing.psf = fwhm"):
+        load_config("galaxies", settings)
 
 
 def test_denoising_needs_fresh_galaxies(rows, tmp_path):

@@ -1,6 +1,7 @@
 """The best trials trained again with other seeds, and the choice by their mean."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -137,6 +138,9 @@ def test_without_seeds_nothing_is_trained_again(tmp_path):
     assert told(result) == ""
 
 
+EPOCHS = TuneConfig().epochs
+
+
 def of(number, objective, *objectives, latency=1.0):
     status = ["failed" if o is None else "completed" for o in objectives]
     repeats = tuple(
@@ -145,7 +149,13 @@ def of(number, objective, *objectives, latency=1.0):
     )
     metrics = {"latency_ms": latency}
     return TrialRecord(
-        number, "completed", {}, objective=objective, metrics=metrics, repeats=repeats
+        number,
+        "completed",
+        {},
+        objective=objective,
+        metrics=metrics,
+        epochs=EPOCHS,
+        repeats=repeats,
     )
 
 
@@ -199,6 +209,17 @@ def test_it_is_told_apart_only_from_others_that_there_are():
     found = outcome_of(failing, seeds=2, top=2)
     assert told(found).endswith("(in the search 0.1)")
     assert verdicts(failing, found.config.tune) == {1: "chosen"}
+
+
+def test_a_value_of_fewer_epochs_is_named_as_such():
+    """Under hyperband most trials end before those trained again."""
+    records = [replace(of(1, 0.1, 0.02, 0.03), epochs=5), of(2, 0.2, 0.9, 0.91)]
+    result = outcome_of(records, seeds=2, top=2)
+    assert "(in the search 0.1 after 5 epochs)" in told(result)
+    found = section(result)
+    assert f"for {EPOCHS} epochs" in found
+    assert "<td>0.1 after 5 epochs</td>" in found
+    assert "<td>0.2</td>" in found
 
 
 def test_where_all_seeds_fail_the_search_alone_has_chosen():

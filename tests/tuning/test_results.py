@@ -1,3 +1,4 @@
+import dataclasses
 import html
 import json
 import re
@@ -9,7 +10,8 @@ from fake_search import rows_of, run_search
 
 from keras_astro.tasks.catalog import load_config
 from keras_astro.tuning.axes import Axis, make_axes
-from keras_astro.tuning.figure import height, ticks
+from keras_astro.tuning.figure import height, parallel_coordinates, ticks
+from keras_astro.tuning.page import page
 from keras_astro.tuning.records import TrialRecord, ranked
 from keras_astro.tuning.results import leaderboard
 
@@ -102,6 +104,18 @@ def test_page_loads_nothing_and_holds_each_trial(result):
     assert result.space.objective in html.unescape(page)
     assert "<script>alert" not in page
     assert html.escape("<script>alert(1)</script>") in page
+
+
+def test_the_chosen_trial_stands_out_on_page_and_figure(result):
+    """Which is another than the first where other seeds have spoken."""
+    second = dataclasses.replace(result, best=result.ranking[1])
+    axes = make_axes(result.space, list(result.records))
+    data = re.search(r'id="data">(.*?)</script>', page(second, axes))
+    trials = json.loads(data[1])["trials"]
+    assert [trial["chosen"] for trial in trials] == [False, True, False, False]
+    figure = parallel_coordinates(axes, list(result.records), second.best)
+    thick = max(figure.axes[0].lines, key=lambda line: line.get_linewidth())
+    assert thick.get_label().startswith(f"best: trial {second.best.number},")
 
 
 def test_figure_is_drawn(result):

@@ -50,6 +50,15 @@ def test_integer_settings_of_float_choices_stay_floats():
     assert isinstance(dimension.default, float)
 
 
+def test_trials_stay_below_a_ceiling_and_the_run_may_be_smaller():
+    ceiling = dataclasses.replace(SPACE, at_most={"train.batch_size": 8})
+    larger = ceiling.around(make_config("train.batch_size=16"))
+    assert larger.during_search == {"physics.enabled": False, "train.batch_size": 8}
+    for rows in (8, 4):
+        fitted = ceiling.around(make_config(f"train.batch_size={rows}"))
+        assert fitted.during_search == SPACE.during_search
+
+
 def test_dimensions_without_effect_are_dropped():
     plain = SPACE.around(make_config())
     variational = SPACE.around(make_config("model.variational=true"))
@@ -91,7 +100,7 @@ def test_every_published_space_fits_the_defaults_of_its_task(name):
         ends = dimension.choices or (dimension.low, dimension.high)
         for value in ends:
             with_values(config, {dimension.key: value})
-    with_values(config, fitted.during_search)
+    with_values(config, {**fitted.during_search, **space(name).at_most})
     assert "is_anomaly" in fitted.withheld
 
 
