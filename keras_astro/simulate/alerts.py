@@ -70,18 +70,18 @@ def iter_simulate(
         (child, start, labels[start : start + BLOCK])
         for child, start in zip(seeds, range(0, n, BLOCK), strict=True)
     ]
-    yield from in_order(partial(_block, config), tasks, jobs=jobs, skip=skip)
+    yield from in_order(partial(_block, config, seed), tasks, jobs=jobs, skip=skip)
 
 
-def _block(config: AlertSimulation, task) -> Sample:
+def _block(config: AlertSimulation, seed: int, task) -> Sample:
     child, start, labels = task
     rng = np.random.default_rng(child)
     # The matrices are so small that threads cost more than they compute.
     with threadpool_limits(1, "blas"):
         rows = list(itertools.islice(_objects(config, labels, rng), len(labels)))
     meta = {
-        "id": np.array([f"sim-{start + i}" for i in range(len(rows))]),
-        "group": np.array([f"sim-{start + row.number}" for row in rows]),
+        "id": np.array([f"sim-{seed}-{start + i}" for i in range(len(rows))]),
+        "group": np.array([f"sim-{seed}-{start + row.number}" for row in rows]),
     }
     if config.max_alerts > 1:
         meta["mjd"] = np.array([row.mjd for row in rows])

@@ -67,16 +67,16 @@ def iter_simulate(
         (child, start, min(BLOCK, n - start))
         for child, start in zip(seeds, starts, strict=True)
     ]
-    yield from in_order(partial(_block, config), tasks, jobs=jobs, skip=skip)
+    yield from in_order(partial(_block, config, seed), tasks, jobs=jobs, skip=skip)
 
 
-def _block(config: CgmSimulation, task) -> Sample:
+def _block(config: CgmSimulation, seed: int, task) -> Sample:
     child, start, n = task
     rng = np.random.default_rng(child)
     gas = draw_gas(config, n, rng)
     clean = render(config, gas)
     flux, noise_mse = add_noise(clean, rng, sigma=config.noise)
-    names = np.array([f"sim-{start + i}" for i in range(n)])
+    names = np.array([f"sim-{seed}-{start + i}" for i in range(n)])
     return Sample(
         CGM,
         {"flux": flux},

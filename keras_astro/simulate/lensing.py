@@ -85,10 +85,10 @@ def iter_simulate(
         (child, start, anomalous[start : start + BLOCK])
         for child, start in zip(seeds, range(0, n, BLOCK), strict=True)
     ]
-    yield from in_order(partial(_block, config), tasks, jobs=jobs, skip=skip)
+    yield from in_order(partial(_block, config, seed), tasks, jobs=jobs, skip=skip)
 
 
-def _block(config: LensingSimulation, task) -> Sample:
+def _block(config: LensingSimulation, seed: int, task) -> Sample:
     child, start, anomalous = task
     rng = np.random.default_rng(child)
     parameters = draw_parameters(config, len(anomalous), rng)
@@ -104,7 +104,7 @@ def _block(config: LensingSimulation, task) -> Sample:
     )
     if config.eight_bit_jpeg:
         images = jpeg_round_trip(images, quality=config.eight_bit_jpeg)
-    names = np.array([f"sim-{start + i}" for i in range(len(anomalous))])
+    names = np.array([f"sim-{seed}-{start + i}" for i in range(len(anomalous))])
     targets = {
         "is_anomaly": anomalous.astype("uint8"),
         "subhalo_mass_fraction": (

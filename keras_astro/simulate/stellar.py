@@ -67,10 +67,10 @@ def iter_simulate(
         (child, start, min(size, n - start))
         for child, start in zip(seeds, starts, strict=True)
     ]
-    yield from in_order(partial(_block, config), tasks, jobs=jobs, skip=skip)
+    yield from in_order(partial(_block, config, seed), tasks, jobs=jobs, skip=skip)
 
 
-def _block(config: StellarSimulation, task) -> Sample:
+def _block(config: StellarSimulation, seed: int, task) -> Sample:
     child, start, rows = task
     rng = np.random.default_rng(child)
     labels = draw_labels(config, rng)
@@ -80,6 +80,7 @@ def _block(config: StellarSimulation, task) -> Sample:
     flux = distort(gap, config.wavelength, flux, rng)
     flux, ivar, mask, snr = expose(gap, flux, rng)
     number = start + np.arange(rows)
+    atmosphere = number // config.rows_per_atmosphere
     truth = {**labels, "rv_kms": velocity, "snr": snr}
     return Sample(
         STELLAR,
@@ -90,10 +91,8 @@ def _block(config: StellarSimulation, task) -> Sample:
         },
         {k: v[:rows].astype("float32") for k, v in truth.items()},
         {
-            "id": np.array([f"sim-{i}" for i in number]),
-            "group": np.array(
-                [f"atmosphere-{i}" for i in number // config.rows_per_atmosphere]
-            ),
+            "id": np.array([f"sim-{seed}-{i}" for i in number]),
+            "group": np.array([f"atmosphere-{seed}-{i}" for i in atmosphere]),
             "origin": np.full(rows, config.origin),
             "medium": np.full(rows, config.medium),
         },

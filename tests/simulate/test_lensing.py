@@ -73,7 +73,7 @@ def test_all_truth_is_there(preset):
     for name, array in sample.targets.items():
         shape = (6, side, side) if name == "substructure_map" else (6,)
         assert array.shape == shape, name
-    assert list(sample.meta["id"]) == [f"sim-{i}" for i in range(6)]
+    assert list(sample.meta["id"]) == [f"sim-1-{i}" for i in range(6)]
     assert sample.targets["is_anomaly"].sum() == 3
     low, high = config.theta_E_arcsec
     theta_e = sample.targets["theta_E_arcsec"]
