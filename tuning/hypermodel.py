@@ -226,8 +226,7 @@ class TaskTuner(base_tuner.BaseTuner):
             raise ConfigError(
                 f"the search stopped after {len(failed)} trials in a row failed; "
                 f"the last: {failed[-1].reason}",
-                hint=f"Tracebacks are in {self.folder}/trial_*/error.txt. Mend the "
-                "cause and continue with --resume.",
+                hint=after_failures(self.folder, exhausted=self.oracle.exhausted),
             )
 
     def records(self) -> list[TrialRecord]:
@@ -323,6 +322,18 @@ def with_values(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
             node = node.setdefault(parent, {})
         node[last] = list(value) if isinstance(value, tuple) else value
     return build_config(type(config), values, where="the search space")
+
+
+def after_failures(folder: Path, *, exhausted: bool) -> str:
+    """What to do when a search ends without a best trial.
+
+    Args:
+        folder: Of the trials.
+        exhausted: Whether no trial is left that a resumed search could try.
+    """
+    again = "start again with --overwrite, or in another folder"
+    way = again if exhausted else "continue with --resume"
+    return f"Tracebacks are in {folder}/trial_*/error.txt. Mend the cause and {way}."
 
 
 def reason(message: str) -> str:

@@ -15,7 +15,7 @@ from keras_astro.tasks.base import Task
 from keras_astro.training.train import load_or_make_split, make_parts
 from keras_astro.tuning.blind import blind
 from keras_astro.tuning.deploy import Convert
-from keras_astro.tuning.hypermodel import TaskTuner, with_values
+from keras_astro.tuning.hypermodel import TaskTuner, after_failures, with_values
 from keras_astro.tuning.objectives import choose, front
 from keras_astro.tuning.oracles import make_oracle
 from keras_astro.tuning.places import FOLDER, open_search
@@ -144,8 +144,7 @@ def _result(
         raise ConfigError(
             f"{folder}: no trial of the search completed; the last failed with: "
             f"{records[-1].reason}",
-            hint=f"Tracebacks are in {folder}/{FOLDER}/trial_*/error.txt. Mend the "
-            "cause and continue with --resume.",
+            hint=after_failures(folder / FOLDER, exhausted=True),
         )
     chosen = choose(records, config.tune)
     several = len(config.tune.objectives) > 1

@@ -85,8 +85,7 @@ class Group:
             time.sleep(POLL_SECONDS)
         if not bad:
             return 0, 0
-        # TensorFlow aborts a worker whose peer is gone: the peer's end came before.
-        first = min(bad, key=lambda i: codes[i] == -signal.SIGABRT)
+        first = culprit(codes)
         self.end()
         # A worker that was refused says more than those that only missed it.
         told = [i for i, m in enumerate(self.members) if m.returncode in FINAL]
@@ -169,6 +168,21 @@ def resumed(words: Sequence[str]) -> list[str]:
     """
     kept = [word for word in words if word not in ("--overwrite", "--resume")]
     return [*kept, "--resume"]
+
+
+def culprit(codes: Sequence[int | None]) -> int:
+    """The worker that ended its group, by the exit codes at that moment.
+
+    TensorFlow usually aborts a worker because a peer of it was gone before.
+
+    Example:
+        >>> culprit([-signal.SIGABRT, -signal.SIGKILL, None])
+        1
+        >>> culprit([0, None, -signal.SIGABRT])
+        2
+    """
+    bad = [index for index, code in enumerate(codes) if code]
+    return min(bad, key=lambda index: codes[index] == -signal.SIGABRT)
 
 
 def free_ports(number: int) -> list[int]:

@@ -46,6 +46,7 @@ def test_three_in_a_row_stop_the_search(tmp_path):
     assert task.trials == 4
     assert "expected 3 bands, found 1" in str(caught.value)
     assert "error.txt" in caught.value.hint
+    assert "--resume" in caught.value.hint
     assert caught.value.exit_code == 3
     content = json.loads((tmp_path / "a" / "leaderboard.json").read_text())
     status = {t["trial"]: t["status"] for t in content["trials"]}
@@ -84,7 +85,11 @@ def test_grid_that_runs_out_without_success_says_so(tmp_path):
         run_search(tmp_path / "a", task=task, oracle="grid", trials=9, over=over)
     assert task.trials == 2
     assert caught.value.exit_code == 3
-    assert "--resume" in caught.value.hint
+    assert "--overwrite" in caught.value.hint
+    again = run_search(
+        tmp_path / "a", oracle="grid", trials=9, over=over, overwrite=True
+    )
+    assert [record.status for record in again.records] == ["completed"] * 2
 
 
 @pytest.mark.parametrize("trials", [1, 2])
@@ -92,7 +97,7 @@ def test_short_search_with_seeds_to_follow_says_so(trials, tmp_path):
     task = FakeTask(fits=False, failures=dict.fromkeys((1, 2), "nan"))
     with pytest.raises(ConfigError, match="the objective is nan") as caught:
         run_search(tmp_path / "a", "tune.seeds=2", task=task, trials=trials)
-    assert "--resume" in caught.value.hint
+    assert "--overwrite" in caught.value.hint
     assert task.trials == trials
 
 
