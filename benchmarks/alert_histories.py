@@ -1,10 +1,11 @@
 """What earlier alerts of an object add to a run of single alerts.
 
 The run's encoder and head stay as they are. A head of histories (`model.sequence`)
-learns on the codes of simulated objects with up to eight alerts, and is tested on
-others and, where they are given, on real objects with several alerts. It is compared
-with the newest alert alone and with the mean of all alerts' logits; intervals are of
-objects drawn anew.
+learns, with the run's settings and its seed, on the codes of simulated objects with up
+to `model.max_alerts` alerts, and is tested on others and, where they are given, on real
+objects with several alerts. The simulated rows are the same for runs of every seed. It
+is compared with the newest alert alone and with the mean of all alerts' logits;
+intervals are of objects drawn anew within their class.
 
     kastro train alerts -o runs/alerts
     python benchmarks/alert_histories.py runs/alerts --real ztf_labelled.npz
@@ -72,8 +73,10 @@ def compared(said: dict, labels, groups) -> dict:
     names, place = np.unique(groups, return_inverse=True)
     rng = np.random.default_rng(0)
     gains = []
+    strata = by_classes(labels, place)
     for _ in range(DRAWS):
-        weight = np.bincount(rng.integers(0, len(names), len(names)), None, len(names))
+        objects = np.concatenate([rng.choice(s, len(s)) for s in strata])
+        weight = np.bincount(objects, minlength=len(names))
         drawn = np.repeat(np.arange(len(labels)), weight[place])
         one, other = (
             balanced_accuracy(labels[drawn], said[name][drawn])
@@ -87,7 +90,21 @@ def compared(said: dict, labels, groups) -> dict:
         "alerts": len(labels),
         "objects": len(names),
         "by_class": {n: int(np.sum(labels == i)) for i, n in enumerate(CLASSES)},
+        "objects_by_class": {
+            n: len(np.unique(place[labels == i])) for i, n in enumerate(CLASSES)
+        },
     }
+
+
+def by_classes(labels, place) -> list[np.ndarray]:
+    """Numbers of the objects that have alerts of the same classes, set by set.
+
+    Without them a draw may lack a class, and its balanced accuracy is of the others.
+    """
+    has = np.zeros((place.max() + 1, len(CLASSES)), bool)
+    has[place, labels] = True
+    kind = np.unique(has, axis=0, return_inverse=True)[1].ravel()
+    return [np.flatnonzero(kind == number) for number in range(kind.max() + 1)]
 
 
 def of_several(said: dict, pair, groups) -> dict:
@@ -99,9 +116,8 @@ def of_several(said: dict, pair, groups) -> dict:
 
 def measure(run: Run, kind: str, rows: int, real: Path | None) -> dict:
     """All figures of a run."""
-    config = run.config
-    words = [f"model.sequence={kind}", f"model.latent_dim={config.model.latent_dim}"]
-    config = load_config("alerts", [*words, f"model.components={code_rest(config)}"])
+    refuse_others(run.config)
+    config = load_config(str(run.path / "config.yaml"), [f"model.sequence={kind}"])
     steps = config.model.max_alerts
     model = run.load_model()
     counts = (rows, rows // 10, rows // 2)
@@ -132,11 +148,14 @@ def measure(run: Run, kind: str, rows: int, real: Path | None) -> dict:
     return found
 
 
-def code_rest(config) -> int:
-    """Components behind the codes of a joint run."""
-    if config.model.mode != "joint" or config.model.metadata:
-        raise SystemExit("give a run of images alone, with model.mode = joint")
-    return config.model.components
+def refuse_others(config) -> None:
+    """Ends unless the run is a joint one of single alerts and images alone."""
+    model = config.model
+    if model.mode != "joint" or model.metadata or model.sequence != "none":
+        raise SystemExit(
+            "give a run of images alone, with model.mode = joint and "
+            "model.sequence = none"
+        )
 
 
 def main() -> None:

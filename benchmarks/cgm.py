@@ -4,7 +4,8 @@
 
 Each experiment trains through `kastro train`'s own path, chooses nothing on the test
 rows, and measures them once at the end. `--set key=value` changes any setting. With
-`--keep FOLDER` a second call goes on where a first one was killed.
+`--keep FOLDER` a second call, of the same rows and settings, goes on where a first one
+was killed, and says so in place of the seconds that the whole training took.
 """
 
 import argparse
@@ -99,14 +100,19 @@ def experiment(name: str, options, folder: Path) -> None:
     path = (options.keep or folder) / f"{preset}-{prior.pixels}-{rows}.h5"
     source = simulated(prior, rows, path, options.jobs)
     peak_simulated = peak_memory()
-    run = Run.create((options.keep or folder) / f"{name}-run", config, resume=True)
+    place = (options.keep or folder) / f"{name}-{rows}-{config.digest()[:8]}"
+    begun = Run.check_place(place, resume=True)
+    run = Run.create(place, config, resume=True)
+    finished = run.finished
     if name == "example":
         parts = make_parts(source, load_or_make_split(source, run, config))
         example(task.prepare(config, parts), parts)
         return
     start = time.process_time()
     train(task, source, run)
-    trained = time.process_time() - start
+    spent = f"CPU {time.process_time() - start:.0f} s training"
+    if begun:
+        spent = "not trained here" if finished else f"resumed, {spent} from there on"
     peak_trained = peak_memory()
     parts = make_parts(source, load_or_make_split(source, run, config))
     start = time.process_time()
@@ -121,7 +127,7 @@ def experiment(name: str, options, folder: Path) -> None:
     report(name, found, baseline_errors(train_rows, test_rows, found.latents))
     print(
         f"  {len(parts.train)} rows trained on, {active.active} of {active.pixels} "
-        f"pixels modelled; CPU {trained:.0f} s training, {refined:.0f} s refining "
+        f"pixels modelled; {spent}; CPU {refined:.0f} s refining "
         f"{len(parts.test)} rows; peak {peak_simulated:.2f} GB before "
         f"training, {peak_trained:.2f} GB after it, {peak:.2f} GB at the end",
         flush=True,

@@ -106,7 +106,8 @@ CAPTIONS = {
     ),
     "velocity_panels": (
         "Data and reconstruction around each line, in velocity from the system's"
-        " redshift; below, what is left, on one scale in all panels."
+        " redshift; below, what is left, by the encoder alone dashed, on one scale in"
+        " all panels."
     ),
     "latent_traversals": (
         "Spectra decoded while one latent moves and the others stay. A latent that"

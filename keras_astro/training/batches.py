@@ -71,11 +71,15 @@ def shuffled(
 def gatherer(inputs: Arrays, targets: Arrays | None) -> Callable:
     """A function from row numbers to the rows of all arrays, inside TensorFlow."""
     given = inputs if targets is None else (inputs, targets)
-    # An autoencoder's inputs are its targets: one array is held once.
+    # An autoencoder's inputs are its targets: one array is held, and read, once.
     arrays = {id(array): array for array in tf.nest.flatten(given)}
-    held = {key: _reader(array) for key, array in arrays.items()}
-    readers = tf.nest.map_structure(lambda array: held[id(array)], given)
-    return lambda index: tf.nest.map_structure(lambda read: read(index), readers)
+    readers = {key: _reader(array) for key, array in arrays.items()}
+
+    def gather(index):
+        rows = {key: read(index) for key, read in readers.items()}
+        return tf.nest.map_structure(lambda array: rows[id(array)], given)
+
+    return gather
 
 
 def streamed(stream: Stream, batch_size: int, first: int, end: int) -> tf.data.Dataset:

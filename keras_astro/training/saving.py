@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,12 @@ def load_model(path: Path) -> keras.Model:
                 hint=_remedy(path),
             ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        hint = "The file may be truncated: train or copy it again."
+        if isinstance(error, (ValueError, TypeError)) and _readable(path):
+            # A layer may keep its name and change its arguments or weights.
+            hint = f"Another version may have built it. {_remedy(path)}"
         raise ArtefactError(
-            f"{path}: not a model of this package ({reason})",
-            hint="The file may be truncated: train or copy it again.",
+            f"{path}: not a model of this package ({reason})", hint=hint
         ) from error
 
 
@@ -63,7 +67,22 @@ def _remedy(path: Path) -> str:
     config = path.with_name("config.yaml")
     if not config.is_file():
         return "Use the version that made it, or train again."
+    # Only `kastro finetune` writes one; its settings would train another network.
+    if path.with_name("adaptation.json").is_file():
+        return (
+            "Train its parent again, and fine-tune that on the same data: "
+            "kastro finetune NEW_PARENT --data OBSERVED -o NEW_FOLDER"
+        )
     return f"Train it again on its settings: kastro train {config} -o NEW_FOLDER"
+
+
+def _readable(path: Path) -> bool:
+    """Whether every part of the file is whole."""
+    try:
+        with ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, BadZipFile, zlib.error):
+        return False
 
 
 def _unknown_classes(path: Path) -> list[str]:

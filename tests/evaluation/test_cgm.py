@@ -190,6 +190,34 @@ def test_figures_render_at_the_edges_of_their_input(name):
     assert len(style.png(EDGES[name]())) > 2000
 
 
+def test_the_encoder_alone_is_drawn_where_it_is_seen_and_inside_the_scale():
+    lines = [line for axes in panels(2) for line in axes.lines]
+    named = [line for line in lines if line.get_label() == "encoder alone"]
+    assert len(named) == 2
+    for line in named:
+        low, high = line.axes.get_ylim()
+        np.testing.assert_allclose(line.get_ydata(), -0.2)
+        assert low < -0.2 < high
+
+
+def test_the_deepest_lines_fill_two_rows():
+    assert len(panels(6)) == 12
+    titles = [axes.get_title(loc="left") for axes in panels(8)]
+    assert [t for t in titles if t] == list("234567")
+
+
+def panels(lines):
+    """Axes of a figure of lines of growing depth, whose encoder is off by 0.2."""
+    windows = [
+        LineWindow(str(i), slice(5 * i, 5 * i + 5), WINDOW.velocity)
+        for i in range(lines)
+    ]
+    depths = np.arange(1, lines + 1) / (lines + 1)
+    flux = 1 - np.outer(depths, [0, 0, 1, 0, 0]).ravel()
+    figure = figures.velocity_panels(flux, flux, windows, amortised=flux + 0.2)
+    return figure.axes
+
+
 def test_a_faint_line_does_not_stand_for_its_neighbour():
     """O VI 1037 at -100 km/s is 270 km/s from C II 1036, which does not absorb."""
     wavelength = np.arange(1030.0, 1045.0, 0.02)

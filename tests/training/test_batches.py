@@ -48,13 +48,19 @@ def test_arrays_by_name_keep_their_rows_together():
         np.testing.assert_array_equal(batch["ivar"], batch["flux"] + 100)
 
 
-def test_an_array_that_is_input_and_target_is_held_once(monkeypatch):
-    made = []
+def test_an_array_that_is_input_and_target_is_held_and_read_once(monkeypatch):
+    made, calls = [], []
     reader = module._reader
-    monkeypatch.setattr(module, "_reader", lambda a: made.append(a) or reader(a))
+
+    def watched(array):
+        made.append(array)
+        read = reader(array)
+        return lambda index: calls.append(index) or read(index)
+
+    monkeypatch.setattr(module, "_reader", watched)
     rows, other = np.arange(12.0).reshape(6, 2), np.arange(6.0)
     inputs, targets = module.gatherer({"a": rows, "b": other}, rows)(np.array([4, 1]))
-    assert len(made) == 2
+    assert len(made) == len(calls) == 2
     assert np.array_equal(inputs["a"], rows[[4, 1]])
     assert np.array_equal(inputs["b"], other[[4, 1]])
     assert np.array_equal(targets, rows[[4, 1]])

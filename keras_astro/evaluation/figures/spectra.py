@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from keras_astro.evaluation import style
 from keras_astro.evaluation.spectrum_lines import LineWindow
 
-MOST = 9
+# Two full rows: more are too small to read.
+MOST = 6
 # Lines shallower than this are not worth a panel.
 FAINTEST = 0.02
 
@@ -31,8 +32,8 @@ def velocity_panels(
     Args:
         flux: `(pixel,)` over the continuum.
         reconstruction: `(pixel,)`.
-        windows: Lines to choose from; at most nine that absorb are shown.
-        amortised: A second reconstruction, `(pixel,)`, drawn dashed.
+        windows: Lines to choose from; the six that absorb most are shown.
+        amortised: A second reconstruction, `(pixel,)`, whose residual is drawn dashed.
         good: Pixels that count; others are left out.
         title: Above all panels.
 
@@ -57,7 +58,8 @@ def velocity_panels(
         sharex=True,
         height_ratios=[3, 1.2] * rows,
     )
-    limit = _limit(flux, reconstruction, shown)
+    made = [reconstruction] if amortised is None else [reconstruction, amortised]
+    limit = max(_limit(flux, each, shown) for each in made)
     for place, window in enumerate(shown):
         row, column = divmod(place, columns)
         pair = grid[2 * row, column], grid[2 * row + 1, column]
@@ -74,7 +76,9 @@ def velocity_panels(
         last = (len(shown) - 1 - column) // columns
         grid[2 * last + 1, column].tick_params(labelbottom=True)
         grid[2 * last + 1, column].set_xlabel("Velocity [km/s]")
-    style.legend_below(figure, *grid[0, 0].get_legend_handles_labels(), columns=3)
+    drawn = [axes.get_legend_handles_labels() for axes in grid[:2, 0]]
+    handles, labels = (sum(both, []) for both in zip(*drawn, strict=True))
+    style.legend_below(figure, handles, labels, columns=3)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
@@ -112,17 +116,21 @@ def _limit(flux, reconstruction, windows) -> float:
 def _panel(pair, flux, reconstruction, amortised, window, limit) -> None:
     top, bottom = pair
     x, part = window.velocity, window.pixels
-    top.step(x, flux[part], where="mid", color=style.GREY, linewidth=1.1, label="data")
-    if amortised is not None:
-        look = {"color": style.AMBER, "linewidth": 1.3, "linestyle": style.DASHES[0]}
-        top.plot(x, amortised[part], label="encoder alone", **look)
+    # Broad below a thin line, so that both are seen where they agree.
+    look = {"color": style.GREY, "alpha": 0.45, "linewidth": 3.5}
+    top.step(x, flux[part], where="mid", label="data", **look)
     top.plot(
-        x, reconstruction[part], color=style.BLUE, linewidth=1.4, label="reconstruction"
+        x, reconstruction[part], color=style.BLUE, linewidth=1.1, label="reconstruction"
     )
     top.set_ylim(-0.06, 1.15)
     top.set_title(window.name, fontsize=9.5)
     residual = flux[part] - np.asarray(reconstruction)[part]
     bottom.axhline(0.0, color=style.MIST, linewidth=1.0)
     bottom.step(x, residual, where="mid", color=style.BLUE, linewidth=1.0)
+    if amortised is not None:
+        # The two spectra differ by less than a line's width: only here is it seen.
+        look = {"color": style.AMBER, "linewidth": 1.2, "linestyle": style.DASHES[0]}
+        rest = flux[part] - np.asarray(amortised)[part]
+        bottom.step(x, rest, where="mid", label="encoder alone", **look)
     bottom.set_ylim(-limit, limit)
     bottom.locator_params(axis="y", nbins=3)
