@@ -61,7 +61,7 @@ def evaluate_run(
     predictor = open_predictor(run.path)
     if out is None:
         write_reference(run, predictor, parts)
-    subject = Subject(predictor, test, story, run, parts.train)
+    subject = Subject(predictor, test, story, run, parts.train, parts.calibration)
     found = examiner(config.task)(subject)
     leaked = leaked_fraction(parts.train.facts()["group"], test.facts()["group"])
     found.metrics["leaked_fraction"] = leaked

@@ -36,6 +36,7 @@ class StarRows:
         adapted: Codes of both domains before and after fine-tuning, and what was done;
             None of a run that was trained.
         caveat: What must be said of the intervals, empty for nothing.
+        calibration_groups: Atmospheres that set the intervals; None with an artefact.
         train_latents: Codes of training rows; None with an artefact.
         resamples: Bootstrap resamples.
     """
@@ -53,6 +54,7 @@ class StarRows:
     baselines: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     adapted: Adapted | None = None
     caveat: str = ""
+    calibration_groups: int | None = None
     train_latents: np.ndarray | None = None
     resamples: int = 1000
 
@@ -102,6 +104,7 @@ def _compare_with_training(rows: StarRows, subject: Subject) -> None:
     config = subject.run.config
     rows.resamples = config.scores.bootstrap
     rows.adapted = read_adapted(subject.run.path)
+    rows.calibration_groups = len(np.unique(subject.calibration.facts()["group"]))
     few = subject.train.read(0, min(COMPARED, len(subject.train)))
     rows.train_latents = subject.predictor.run("encode", few.inputs)["z"]
     if not rows.truth:

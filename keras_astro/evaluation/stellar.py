@@ -11,6 +11,7 @@ from keras_astro.evaluation.report import Headline, Section, Table
 from keras_astro.evaluation.star_rows import StarRows, star_rows
 from keras_astro.evaluation.subject import Evaluation, Subject
 from keras_astro.evaluation.verdicts import Verdict, against_baselines
+from keras_astro.layers.ensemble import LEVELS, fewest_groups
 from keras_astro.metrics import Interval, bootstrap_interval
 from keras_astro.metrics.domains import domain_auc
 from keras_astro.models.stellar import end_name, error_name
@@ -54,7 +55,10 @@ def examine(subject: Subject) -> Evaluation:
         sections.append(adaptation_section(rows.adapted))
     if rows.caveat:
         verdicts.append(Verdict("note", f"Intervals of this run: {rows.caveat}."))
-    facts = {"labels": ", ".join(rows.truth) or "none"}
+    facts: dict[str, object] = {"labels": ", ".join(rows.truth) or "none"}
+    if rows.calibration_groups is not None:
+        facts["intervals calibrated on"] = f"{rows.calibration_groups} atmospheres"
+        verdicts += _calibration_verdicts(rows.calibration_groups)
     if rows.origin:
         facts["spectra"] = rows.origin
         verdicts.append(Verdict("note", f"Tested on: {rows.origin}."))
@@ -152,6 +156,20 @@ def _coverage_verdicts(metrics) -> list[Verdict]:
         text = f"Intervals of {level} % hold the truth in {value.value:.1%} of cases."
         found.append(Verdict(kind, text))
     return found
+
+
+def _calibration_verdicts(groups: int) -> list[Verdict]:
+    """Where there were too few atmospheres for intervals to hold what they say."""
+    return [
+        Verdict(
+            "note",
+            f"Intervals of {level:.0%} need {fewest_groups(level)} atmospheres to "
+            f"calibrate with and had {groups}: of new ones they may hold only "
+            f"{(groups - 1) / (groups + 1):.0%}.",
+        )
+        for level in LEVELS
+        if groups < fewest_groups(level)
+    ]
 
 
 def _headlines(rows: StarRows) -> list[Headline]:

@@ -27,6 +27,7 @@ class Subject:
         story: Told what happens, a sentence at a time.
         run: The run; None where an artefact is measured, which has no baselines.
         train: The run's training rows, to fit baselines on; None with an artefact.
+        calibration: The run's rows that intervals were calibrated on; None as well.
     """
 
     predictor: Predictor
@@ -34,6 +35,7 @@ class Subject:
     story: Story
     run: Run | None = None
     train: Source | None = None
+    calibration: Source | None = None
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -200,8 +202,10 @@ def conformal_factors(truth, mean, sd, groups=None) -> np.ndarray:
     Each of G groups weighs 1 / (G + 1), shared by its rows, and the next group as much,
     with errors beyond all: an end is where the weights of the errors up to it reach
     1 - a for a tail of a. Coverage is then at least nominal for rows of a new group,
-    however alike the rows of a group are. Rows on their own are groups of one: of n,
-    the ceil((n + 1)(1 - a))-th error is taken.
+    however alike the rows of a group are, if there are `fewest_groups` (6 for 68 %, 39
+    for 95 %). Of fewer, the outermost errors are the ends, beyond which a tail of
+    1 / (G + 1) may lie: (G - 1) / (G + 1) are covered at least. Rows on their own are
+    groups of one: of n, the ceil((n + 1)(1 - a))-th error is taken.
 
     Args:
         truth: `(row, parameter)`.
@@ -226,6 +230,18 @@ def conformal_factors(truth, mean, sd, groups=None) -> np.ndarray:
         tail = (1 - level) / 2
         ends += [-_upper_end(-errors, weights, tail), _upper_end(errors, weights, tail)]
     return np.stack(ends, axis=1)
+
+
+def fewest_groups(level: float) -> int:
+    """Groups without which `conformal_factors` may hold less than they say.
+
+    Example:
+        >>> [fewest_groups(level) for level in LEVELS]
+        [6, 39]
+    """
+    tail = (1 - level) / 2
+    # Guards whole numbers against rounding to just above.
+    return math.ceil((1 - tail) / tail - 1e-9)
 
 
 def _upper_end(errors, weights, tail: float) -> np.ndarray:

@@ -10,8 +10,11 @@ from scipy.stats import norm, t
 from keras_astro.layers.ensemble import LEVELS
 
 # Variance of a row's error over the prior variance of a shift, and of a slope: how
-# strongly both are drawn to 0. Measured on simulated gaps, where it was 3 for Teff and
-# v sin i, 15 for [M/H] and 27 for log g: their geometric mean.
+# strongly both are drawn to 0. That of a shift was measured on simulated gaps, where it
+# was 3 for Teff and v sin i, 15 for [M/H] and 27 for log g: their geometric mean. That
+# of a slope matters little: over three gaps, before lines were taken from populations,
+# and 300 draws of five stars each, the RMSE falls by 7.1, 6.9 and 6.7 % with 10, 20 and
+# 40, and by 6.1 % with no slope at all.
 SHIFT, SLOPE = 8.0, 20.0
 # Fewer stars do not make intervals calibrated.
 FEWEST = 5

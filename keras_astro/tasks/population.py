@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from keras_astro.errors import DataError
 from keras_astro.tasks.dressing import line_width
 
 # Squared mean depth at which half of a line's excess is believed.
@@ -24,6 +25,12 @@ BROADENING = 0.3
 # After the lines, the strength of all of them and their width are fitted again, for
 # the continuum has moved.
 ROUNDS = 3
+# Factors of the strength of all lines beyond which spectra are not what they are taken
+# for.
+PLAUSIBLE = (0.3, 3.0)
+# Strengths of the ridge that are tried, over the mean square of the codes' axes. Of
+# equal ones the strongest counts: any fits two rows.
+DAMPINGS = 10.0 ** np.arange(3, -4, -1)
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Lines:
     Args:
         strengths: Relative excess of depths, `(pixel,)`.
         broadening: Half of the variance added to profiles, in square pixels.
+        grey: Factor of all lines together, a part of the strengths.
 
     Example:
         >>> Lines(np.array([0.5, 0.0]), 0.0).applied(np.array([[0.2, 0.2]])).round(2)
@@ -41,6 +49,7 @@ class Lines:
 
     strengths: np.ndarray
     broadening: float
+    grey: float = 1.0
 
     def applied(self, depth: np.ndarray) -> np.ndarray:
         """Depths, `(row, pixel)`, as observed: `d (1 + a) + k d''`."""
@@ -48,7 +57,10 @@ class Lines:
 
 
 def population_lines(
-    observed: np.ndarray, shown: Callable[[Lines], np.ndarray]
+    observed: np.ndarray,
+    shown: Callable[[Lines], np.ndarray],
+    *,
+    name: str = "observed spectra",
 ) -> Lines:
     """Lines with which the mean synthetic spectrum is the mean observed one.
 
@@ -60,6 +72,10 @@ def population_lines(
         observed: Mean depth of the observed spectra, `(pixel,)`.
         shown: Lines to the mean depth of synthetic spectra with these, with noise and
             normalised as observed ones are.
+        name: Where the observed spectra come from, for errors.
+
+    Raises:
+        DataError: If lines are not as strong as those of any such stars.
 
     Example:
         >>> x = np.arange(300.0)
@@ -83,9 +99,18 @@ def population_lines(
             both = np.stack([depth * rest, depth**2])
             excess, power = gaussian_filter1d(both, width, axis=1)
             step += excess / (power + BELIEVED)
+        grey = found.grey * float(1 + weights[1])
+        if not PLAUSIBLE[0] < grey < PLAUSIBLE[1]:
+            raise DataError(
+                f"{name}: expected lines about as strong as synthetic ones, found them "
+                f"{grey:.2g} times as strong in the mean spectrum",
+                hint="Check wavelengths (air or vacuum, rest frame) and continuum.",
+            )
+        # A line may be absent, but stars of the training set have none in emission.
         found = Lines(
-            (1 + found.strengths) * (1 + step) - 1,
-            found.broadening + BROADENING * weights[2],
+            (1 + found.strengths) * np.maximum(1 + step, 0.0) - 1,
+            found.broadening + BROADENING * float(weights[2]),
+            grey,
         )
     return found
 
@@ -95,22 +120,43 @@ def curvature(depth: np.ndarray) -> np.ndarray:
     return np.gradient(np.gradient(depth, axis=-1), axis=-1)
 
 
-def explained(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Weights of a constant and of codes in values, by least squares, lightly damped.
+def unexplained(
+    codes: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, Callable[[np.ndarray, np.ndarray], np.ndarray]]:
+    """What a constant and codes leave of values, as large for few rows as for many.
+
+    Ridge regression, as strong as it leaves least of rows that are left out. A fit to
+    few rows takes part of their noise with it: `1 - h` of a row's variance is left, h
+    its leverage, and residuals are divided by the root of that. Of a single row nothing
+    is explained.
 
     Args:
         codes: `(row, code)`.
         values: `(row, value)`.
 
     Returns:
-        `(1 + code, value)`.
+        What is left of these rows, and a function of other rows' codes and values.
+
+    Reference:
+        Golub, Heath and Wahba 1979, Technometrics 21, 215, equation 1.1.
+
+    Example:
+        >>> left, rest = unexplained(np.zeros((3, 1)), np.array([[1.0], [2.0], [3.0]]))
+        >>> left[:, 0].round(2).tolist(), rest(np.zeros((1, 1)), np.ones((1, 1)))
+        ([-1.22, 0.0, 1.22], array([[-1.]]))
     """
-    design = with_constant(codes)
-    damping = 1e-3 * len(codes) * np.mean(np.var(codes, axis=0))
-    penalty = damping * np.diag([0.0] + [1.0] * codes.shape[1])
-    return np.linalg.solve(design.T @ design + penalty, design.T @ values)
-
-
-def with_constant(codes: np.ndarray) -> np.ndarray:
-    """Codes after a column of ones."""
-    return np.concatenate([np.ones((len(codes), 1)), codes], axis=1)
+    if len(values) < 2:
+        return values, lambda _, others: others
+    mean, level = codes.mean(axis=0, dtype=float), values.mean(axis=0, dtype=float)
+    left, size, right = np.linalg.svd(codes - mean, full_matrices=False)
+    seen = left.T @ (values - level)
+    best = np.inf
+    for damping in DAMPINGS * max(np.mean(size**2), 1e-30):
+        kept = size**2 / (size**2 + damping)
+        free = 1 - 1 / len(values) - (left**2) @ kept
+        residuals = values - level - (left * kept) @ seen
+        missed = np.mean((residuals / free[:, None]) ** 2)
+        if missed < (1 - 1e-6) * best:
+            best, found = missed, residuals / np.sqrt(free)[:, None]
+            weights = right.T @ ((size / (size**2 + damping))[:, None] * seen)
+    return found, lambda rows, others: others - level - (rows - mean) @ weights

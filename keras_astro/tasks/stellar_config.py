@@ -118,7 +118,8 @@ class Finetune(Section):
     dressings: int = Field(3, ge=1)
     # Relative errors of line depths and widths that differ from one dressed star to the
     # next: what line lists and instruments are still wrong by, once the population has
-    # been seen. Lines that are off by 0.15 are then off by 0.03, all of them by 0.06.
+    # been seen. On simulated gaps, where each line was wrong by 0.15, single lines are
+    # then wrong by 0.03 and the common strength of all lines by 0.06.
     line_errors: float = Field(0.06, ge=0)
     width_errors: float = Field(0.01, ge=0)
     label_epochs: int = Field(20, ge=1)

@@ -61,6 +61,22 @@ def test_honest_intervals_pass_and_narrow_ones_fail():
     assert [v.kind for v in stellar._coverage_verdicts(narrow)] == ["fail", "fail"]
 
 
+@pytest.mark.parametrize(("groups", "noted"), [(39, []), (20, [95]), (5, [68, 95])])
+def test_a_report_says_where_atmospheres_are_too_few(monkeypatch, groups, noted):
+    rows = star_rows()
+    rows.calibration_groups = groups
+    monkeypatch.setattr(stellar, "star_rows", lambda subject: rows)
+    found = stellar.examine(None)
+    assert found.facts["intervals calibrated on"] == f"{groups} atmospheres"
+    said = [v.text for v in found.verdicts if "to calibrate with" in v.text]
+    assert [int(text.split(" of ")[1][:2]) for text in said] == noted
+    if groups == 20:
+        assert said[0].endswith(
+            "39 atmospheres to calibrate with and had 20: of new "
+            "ones they may hold only 90%."
+        )
+
+
 def test_report_of_labelled_rows(monkeypatch):
     rows = star_rows(shift=0.5)
     rows.baselines = {

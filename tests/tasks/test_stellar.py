@@ -202,6 +202,8 @@ def test_a_moved_run_names_its_parent(moved):
     assert ours["parent"]["observed_rows"] == 160
     assert ours["parent"]["labelled_rows"] == 5
     assert 0.5 <= ours["parent"]["domain_auc_before"] <= 1
+    assert 0.3 < ours["parent"]["line_strength_factor"] < 3
+    assert np.isfinite(ours["parent"]["line_broadening_square_pixels"])
 
 
 def test_a_moved_run_says_what_its_intervals_are(moved):
