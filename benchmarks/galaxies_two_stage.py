@@ -98,10 +98,16 @@ def validation(rows: int):
 
 
 def squared_errors(model: keras.Model, stream: GalaxyStream, rows: int) -> np.ndarray:
-    """Of the posterior means on test galaxies, `(row, parameter)`."""
+    """Of the posterior means on test galaxies, `(row, parameter)`.
+
+    A batch of the stream is another one where it has another size: whole ones are made,
+    so that the rows are the first of the same galaxies, however many are asked for.
+    """
     found = []
-    for number in range(rows // TEST_BATCH):
-        inputs, truth = stream(number, TEST_BATCH)
+    for start in range(0, rows, TEST_BATCH):
+        inputs, truth = stream(start // TEST_BATCH, TEST_BATCH)
+        kept = slice(min(TEST_BATCH, rows - start))
+        inputs, truth = {k: v[kept] for k, v in inputs.items()}, truth[kept]
         given = {name: inputs[name] for name in model.input}
         outputs = model.predict(given, batch_size=250, verbose=0)
         mean = np.stack([outputs[name] for name in PARAMETERS], axis=1)

@@ -25,7 +25,7 @@ SPACE = SearchSpace(
         ),
         Dimension(
             "model.network",
-            "Plain, residual or separable convolutions; a step of the last takes four "
+            "Plain, residual or separable convolutions; a step of the last takes three "
             "times as long as one of the first.",
             choices=("compact", "resnet", "xception"),
         ),

@@ -123,15 +123,14 @@ def leaked_fraction(train_groups: np.ndarray, test_groups: np.ndarray) -> float:
 
 
 def history_section(path: Path, *, story: Story) -> Section:
-    """Loss curves of the first stage; without the file of losses, a word of that.
-
-    A run whose model was restored from an artefact has no such file.
-    """
-    if not path.is_file():
-        story(f"{path} is not there: the report goes without the training curve")
-        return Section("Training", "No training curve: the run has no history.csv.")
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
+    """Loss curves of the first stage; without losses in the file, a word of that."""
+    rows = []
+    if path.is_file():
+        with path.open() as file:
+            rows = list(csv.DictReader(file))
+    if not rows:
+        story(f"{path} has no losses: the report goes without the training curve")
+        return Section("Training", "No training curve: history.csv has no losses.")
     first = [row for row in rows if row["stage"] == rows[0]["stage"]]
     columns = {
         key: [float(row[key]) for row in first]

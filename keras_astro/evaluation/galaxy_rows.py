@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_astro.data.galaxy_schema import refuse_gaps
+from keras_astro.data.sample import MemorySource, Sample, Source
+from keras_astro.errors import DataError
 from keras_astro.evaluation.galaxy_fits import Fits, fit_galaxies
 from keras_astro.evaluation.galaxy_limits import cramer_rao
 from keras_astro.evaluation.subject import Subject
@@ -14,6 +16,7 @@ from keras_astro.inference.batch import predict_source
 from keras_astro.metrics.box_posterior import BoxPosterior
 from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
 from keras_astro.simulate.galaxy_renderer import GalaxyRenderer
+from keras_astro.tasks.catalog import model_rows
 
 
 @dataclass
@@ -60,10 +63,13 @@ class GalaxyRows:
 
 
 def measure_rows(subject: Subject) -> GalaxyRows:
-    """Predicts all rows, renders them anew, bounds and fits them."""
-    predictor, source = subject.predictor, subject.test
-    sample = source.read()
-    refuse_gaps(sample)
+    """Predicts all rows, renders them anew, bounds and fits them.
+
+    Raises:
+        DataError: If a row cannot be measured.
+    """
+    predictor = subject.predictor
+    source, sample = _measurable(subject)
     outputs, flags = predict_source(predictor, source)
     images = sample.inputs["image"][..., 0]
     fwhm, sigma = sample.inputs["psf_fwhm_arcsec"], sample.inputs["noise_sigma"]
@@ -102,6 +108,23 @@ def measure_rows(subject: Subject) -> GalaxyRows:
                 renderer, images[:count], fwhm[:count], sigma[:count], *limits()
             )
     return rows
+
+
+def _measurable(subject: Subject) -> tuple[Source, Sample]:
+    """The test rows as the model takes them, all of which it can measure."""
+    rows = subject.test.read()
+    refuse_gaps(rows)
+    source = model_rows(MemorySource(rows), subject.predictor.manifest)
+    sample = source.read()
+    faults = sample.meta["fault"]
+    if np.any(faults != ""):
+        first = (faults != "").argmax()
+        raise DataError(
+            f"{sample.name}: {(faults != '').sum()} of {len(sample)} rows cannot be "
+            f"measured; the first is {sample.meta['id'][first]}: {faults[first]}",
+            hint="Leave such rows out; kastro predict keeps them, with the reason.",
+        )
+    return source, sample
 
 
 def posterior_of(predictor, inputs) -> BoxPosterior | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_astro.data.readers.stars import star_image
 from keras_astro.data.sample import Sample, Source
 from keras_astro.errors import DataError
 from keras_astro.simulate.galaxy_config import GalaxySimulation
@@ -34,7 +35,8 @@ class MeasurableGalaxies(Source):
     Args:
         source: Cutouts; NaN pixels have no data.
         shape: The model's `(y, x)`.
-        stars: Whether it takes the PSF's image, which is then cut to that size too.
+        stars: Whether it takes the PSF's image, which is then cut to that size too, or
+            drawn of the FWHM where there is none.
 
     Raises:
         DataError: On reading, if cutouts are smaller than the model's, or their middle
@@ -68,8 +70,12 @@ class MeasurableGalaxies(Source):
             )
         ]
         inputs = dict(sample.inputs, image=filled, missing_fraction=absent)
-        if self.stars and "psf_image" in inputs:
-            inputs["psf_image"] = self._cut(np.asarray(inputs["psf_image"]))
+        if self.stars:
+            inputs["psf_image"] = (
+                self._cut(np.asarray(inputs["psf_image"]))
+                if "psf_image" in inputs
+                else drawn_stars(inputs["psf_fwhm_arcsec"], self.shape)
+            )
         meta = dict(sample.meta, fault=np.array(reasons, str))
         return Sample(
             sample.schema, inputs, sample.targets, meta, sample.name, sample.axes
@@ -109,6 +115,28 @@ class MeasurableGalaxies(Source):
         if abs(scale / expected - 1) > SCALE_TOLERANCE:
             return f"expected pixels of {expected:g} arcsec, found {scale:.4g}"
         return ""
+
+
+def drawn_stars(fwhm: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Images of the Moffat profiles that a FWHM alone speaks of.
+
+    Args:
+        fwhm: In arcsec, `(row,)`.
+        shape: `(y, x)` of the images, in the model's pixels.
+
+    Returns:
+        `(row, y, x, 1)`, each of unit sum; NaN where there is no width above 0.
+
+    Example:
+        >>> stars = drawn_stars(np.array([0.7, np.nan]), (8, 8))
+        >>> stars.shape, np.isfinite(stars).all(axis=(1, 2, 3)).tolist()
+        ((2, 8, 8, 1), [True, False])
+    """
+    pixels = np.asarray(fwhm, float) / GalaxySimulation().pixel_scale_arcsec
+    stars = np.full((len(pixels), *shape, 1), np.nan, "float32")
+    for row in np.flatnonzero((pixels > 0) & (pixels < np.inf)):
+        stars[row, ..., 0] = star_image(pixels[row], shape)
+    return stars
 
 
 def fill_gaps(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

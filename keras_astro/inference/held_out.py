@@ -31,7 +31,21 @@ def model_inputs(sample: Sample, specs: Mapping[str, Any]) -> Arrays:
     Args:
         sample: The rows.
         specs: The manifest's inputs of a signature.
+
+    Raises:
+        DataError: If the sample lacks an input that the model cannot do without.
     """
+    missing = [
+        name
+        for name, spec in specs.items()
+        if name not in sample.inputs and spec.get("fill") is None
+    ]
+    if missing:
+        raise DataError(
+            f"{sample.name}: expected the inputs {', '.join(specs)}, found no "
+            f"{', '.join(missing)}",
+            hint="Give rows that have it, or use a model that does without.",
+        )
     return {
         name: np.asarray(sample.inputs[name], spec["dtype"])
         if name in sample.inputs

@@ -143,7 +143,8 @@ def _star(inputs):
     x = CenterCrop(PSF_PIXELS, name="psf_crop")(inputs["psf_image"])
     x = layers.Flatten(name="psf_pixels")(x)
     # Of unit sum over the middle, whatever the star's flux; then pixels of order one.
-    x = 10.0 * x / keras.ops.sum(x, axis=1, keepdims=True)
+    # A mean, because sums are named as the blocks' are where networks are built again.
+    x = (10.0 / x.shape[1]) * x / keras.ops.mean(x, axis=1, keepdims=True)
     x = layers.Dense(16, activation="swish", name="psf_hidden")(x)
     return layers.Dense(4, name="psf")(x)
 

@@ -20,7 +20,8 @@ class Preprocessing(Section):
     # Galaxies are centred and look the same upside down: half of the pixels, averaged
     # with the other half, say all.
     point_fold: bool = True
-    # A FWHM says all of a Moffat profile; other profiles need their image.
+    # A FWHM says all of a Moffat profile, and the network is trained on Moffat stars
+    # only: with their image as well, other profiles are not measured.
     psf: Literal["fwhm", "image"] = "fwhm"
 
 
@@ -43,8 +44,8 @@ class Objective(Section):
     # Weight of the squared error of the posterior mean, over the prior's variance.
     square_weight: float = Field(1.0, ge=0)
     # Weight of the chi^2 per pixel of the image drawn anew from the posterior mean: a
-    # denoising autoencoder whose decoder is the renderer. It more than doubles the time
-    # of a step.
+    # denoising autoencoder whose decoder is the renderer. A step then takes 1.8 times
+    # as long.
     reconstruction_weight: float = Field(0.0, ge=0)
 
 

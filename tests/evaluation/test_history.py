@@ -1,5 +1,7 @@
 """The training curve of a report."""
 
+import pytest
+
 from keras_astro.evaluation.evaluate import history_section
 
 
@@ -14,10 +16,13 @@ def test_losses_of_the_first_stage_are_drawn(tmp_path):
     assert said == []
 
 
-def test_a_run_without_losses_has_no_curve_and_says_so(tmp_path):
+@pytest.mark.parametrize("text", [None, "stage,epoch,loss,val_loss\n", ""])
+def test_a_run_without_losses_has_no_curve_and_says_so(tmp_path, text):
     said = []
+    if text is not None:
+        (tmp_path / "history.csv").write_text(text)
     section = history_section(tmp_path / "history.csv", story=said.append)
     assert not section.figures
-    assert section.text == "No training curve: the run has no history.csv."
+    assert section.text == "No training curve: history.csv has no losses."
     assert len(said) == 1
     assert str(tmp_path / "history.csv") in said[0]

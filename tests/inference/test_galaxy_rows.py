@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from keras_astro.cli.main import cli
 from keras_astro.data.galaxy_schema import GALAXIES
+from keras_astro.data.readers.moffat import moffat_fwhm
 from keras_astro.data.sample import MemorySource, Sample
 from keras_astro.errors import DataError
 from keras_astro.inference.batch import score_source
@@ -97,6 +98,24 @@ def test_nothing_is_filled_where_nothing_is_missing(images):
     assert filled is images
     assert not fraction.any()
     assert not left.any()
+
+
+def test_a_width_stands_in_for_the_image_of_a_psf(images):
+    rows = source(images)
+    rows.sample.inputs["psf_fwhm_arcsec"][1:3] = 0.0, np.nan
+    found = MeasurableGalaxies(rows, (60, 60), stars=True).read()
+    stars = found.inputs["psf_image"]
+    assert stars.shape == (6, 60, 60, 1)
+    width, centre, misfit = moffat_fwhm(stars[0, ..., 0])
+    assert SCALE * width == pytest.approx(FWHM, rel=1e-3)
+    assert centre == (29.5, 29.5)
+    assert misfit < 1e-3
+    faults = [fault[:37] for fault in found.meta["fault"].tolist()]
+    assert faults == [
+        "",
+        *["expected psf_fwhm_arcsec above 0, foun"[:37]] * 2,
+        *[""] * 3,
+    ]
 
 
 @pytest.fixture

@@ -9,13 +9,18 @@ import pytest
 from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.sample import MemorySource, Sample
 from keras_astro.errors import ConfigError, DataError
-from keras_astro.evaluation.evaluate import evaluate_run
+from keras_astro.evaluation.evaluate import evaluate_run, write_reference
+from keras_astro.evaluation.galaxy_rows import measure_rows
+from keras_astro.evaluation.subject import Subject
 from keras_astro.exports import export
+from keras_astro.inference.batch import score_source
+from keras_astro.inference.galaxy_rows import drawn_stars
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.simulate.galaxy_config import PARAMETERS, GalaxySimulation
+from keras_astro.simulate.galaxy_renderer import GalaxyRenderer
 from keras_astro.simulate.galaxy_stream import GalaxyStream
 from keras_astro.tasks.base import Stream
-from keras_astro.tasks.catalog import get_task, load_config
+from keras_astro.tasks.catalog import get_task, load_config, model_rows
 from keras_astro.tasks.galaxies import (
     build_network,
     stored,
@@ -250,6 +255,50 @@ def test_other_networks_and_psf_images(changes, rows):
     given, _ = prepared.stream.make(0, 3)
     assert set(network.input) == set(given) == set(prepared.validation[0])
     assert np.all(np.isfinite(network.predict_on_batch(given)))
+
+
+def test_a_model_of_psf_images_goes_all_the_way_on_rows_of_a_width(rows, tmp_path):
+    """Trained, measured, exported and asked, though no row has an image of its PSF."""
+    data = tmp_path / "galaxies.npz"
+    np.savez(data, **rows.sample.inputs, **rows.sample.targets)
+    settings = [
+        "preprocessing.psf=image",
+        "train.epochs=1",
+        "streaming.rows_per_epoch=64",
+        "streaming.calibration_rows=50",
+        "evaluation.fitted_rows=0",
+        f"data.paths=[{data}]",
+    ]
+    config = load_config("galaxies", [*TINY, *settings])
+    run = Run.create(tmp_path / "run", config)
+    train(get_task("galaxies"), rows, run)
+    parts = make_parts(rows, load_or_make_split(rows, run, config))
+    predictor = open_predictor(run.path)
+    write_reference(run, predictor, parts)
+    measured = measure_rows(Subject(predictor, parts.test, quiet))
+    assert np.all(np.isfinite(measured.mean))
+    assert measured.posterior is not None
+    artefact = export.export_run(
+        run,
+        parts.calibration,
+        parts.test,
+        fmt="tflite",
+        out_dir=tmp_path / "artefact",
+        story=quiet,
+    )
+    light = open_predictor(artefact.path)
+    found = score_source(light, model_rows(parts.test, light.manifest))
+    np.testing.assert_allclose(found.outputs["flux"], measured.mean[:, 0], rtol=1e-3)
+
+
+def test_stars_of_a_width_are_those_of_training():
+    fwhm = np.array([0.5, 0.7, 1.0])
+    point = np.tile([1.0, 0.5, 1e-3, 0.0, 0.0], (len(fwhm), 1))
+    made = GalaxyRenderer()(point, fwhm).numpy()[..., None]
+    made /= made.sum(axis=(1, 2, 3), keepdims=True)
+    drawn = drawn_stars(fwhm, (64, 64))
+    peak = made.max(axis=(1, 2, 3), keepdims=True)
+    assert np.abs((drawn - made) / peak).max() < 0.01
 
 
 def test_the_renderer_needs_the_width_of_the_psf():

@@ -10,7 +10,7 @@ from fake_search import rows_of, run_search
 
 from keras_astro.tasks.catalog import load_config
 from keras_astro.tuning.axes import Axis, make_axes
-from keras_astro.tuning.figure import height, parallel_coordinates, ticks
+from keras_astro.tuning.figure import height, parallel_coordinates, shown, ticks
 from keras_astro.tuning.page import page
 from keras_astro.tuning.records import TrialRecord, ranked
 from keras_astro.tuning.results import leaderboard
@@ -116,6 +116,37 @@ def test_the_chosen_trial_stands_out_on_page_and_figure(result):
     figure = parallel_coordinates(axes, list(result.records), second.best)
     thick = max(figure.axes[0].lines, key=lambda line: line.get_linewidth())
     assert thick.get_label().startswith(f"best: trial {second.best.number},")
+
+
+@pytest.mark.parametrize(
+    ("scale", "low", "high", "labels"),
+    [
+        ("linear", -4.802, 3.838, "\u22124 \u22122 0 2"),
+        ("linear", 0.9012, 0.9034, "0.9015 0.902 0.9025 0.903"),
+        ("linear", 0.1, 0.3, "0.1 0.15 0.2 0.25 0.3"),
+        ("log", 1e-5, 1e-1, "1e\u221205 0.0001 0.001 0.01 0.1"),
+        ("log", 1e-12, 1e3, "1e\u221212 1e\u221209 1e\u221206 0.001 1 1000"),
+        ("log", 21.0, 49.0, "30 40"),
+    ],
+)
+def test_ticks_are_round_numbers_where_they_belong(scale, low, high, labels):
+    axis = Axis("a", "result", scale, low, high)
+    found = ticks(axis)
+    assert [label for _, label in found] == labels.split()
+    for at, label in found:
+        value = float(label.replace("\u2212", "-"))
+        assert at == pytest.approx(height(axis, value), abs=1e-6)
+
+
+def test_of_settings_trained_in_rounds_the_last_is_drawn():
+    records = [
+        TrialRecord(1, "completed", {}, objective=0.5),
+        TrialRecord(2, "completed", {}, objective=0.7),
+        TrialRecord(3, "completed", {}, objective=0.6, parent=1),
+        TrialRecord(4, "failed", {}, parent=2),
+    ]
+    assert [record.number for record in shown(records, records[2])] == [3, 2]
+    assert [record.number for record in shown(records, records[0])] == [1, 3, 2]
 
 
 def test_figure_is_drawn(result):
