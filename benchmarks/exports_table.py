@@ -111,7 +111,7 @@ def trained(case: str, folder: Path):
 def exported(run, parts, label: str, folder: Path) -> tuple[Path | None, dict]:
     """The artefact and its verification; none, and the reason, where it is refused."""
     from keras_astro.errors import KastroError
-    from keras_astro.exports.export import export_run
+    from keras_astro.exports.export import export_run, rows_to_verify
 
     fmt, quantize = FORMATS[label]
     place = folder / f"{run.path.name}-{label.replace(' ', '-')}"
@@ -119,12 +119,11 @@ def exported(run, parts, label: str, folder: Path) -> tuple[Path | None, dict]:
     if record.is_file():
         found = json.loads(record.read_text())
         return found["path"] and Path(found["path"]), found
-    held_out = parts.test if len(parts.test) else parts.calibration
     try:
         result = export_run(
             run,
             parts.calibration,
-            held_out,
+            rows_to_verify(parts),
             validation=parts.validation,
             fmt=fmt,
             quantize=quantize,

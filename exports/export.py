@@ -12,9 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_astro.data.sample import Source
+from keras_astro.data.sample import Source, Subset
+from keras_astro.errors import DataError
 from keras_astro.exports.card import model_card
-from keras_astro.exports.integers import shares
+from keras_astro.exports.integer_shares import shares
+from keras_astro.exports.integers import check_rows
 from keras_astro.exports.onnx import convert_onnx
 from keras_astro.exports.profiles import Profile, profile
 from keras_astro.exports.saved_model import write_saved_model
@@ -26,6 +28,7 @@ from keras_astro.inference.hashes import hashes_below
 from keras_astro.inference.held_out import held_out_rows, model_inputs, reference_of
 from keras_astro.inference.manifest import from_run
 from keras_astro.inference.onnx_file import append_manifest
+from keras_astro.tasks.base import Parts
 from keras_astro.tasks.catalog import get_task, model_rows
 from keras_astro.training.run import Run
 
@@ -74,6 +77,7 @@ def export_run(
 
     Raises:
         ArtefactError: If the run is not finished or damaged.
+        DataError: If int8 has too few rows of `calibration`.
         UsageError: If the artefact exists, or the combination is not offered.
         VerificationError: If the artefact does not reproduce the model; none is left.
     """
@@ -90,10 +94,8 @@ def export_run(
     if validation is not None:
         normal.append(model_rows(validation, manifest))
     rows = model_inputs(sample, inputs)
-    ranges = model_inputs(calibration.read(0, CALIBRATION_ROWS), inputs)
-    ranges = task.whole_range(ranges, seed=run.config.seed)
     rows |= latents(endpoints, rows)
-    ranges |= latents(endpoints, ranges)
+    fitted = _rows_to_round(endpoints, chosen, calibration, inputs)
     for name in chosen.left_out:
         endpoints.pop(name, None)
     expected = keras_outputs(endpoints, rows)
@@ -111,7 +113,7 @@ def export_run(
         elif chosen.fmt == "onnx":
             artefact = _write_onnx(staging, endpoints, manifest)
         else:
-            artefact = _write_tflite(staging, endpoints, chosen, manifest, ranges)
+            artefact = _write_tflite(staging, endpoints, chosen, manifest, fitted)
         story(f"verifying on {len(sample)} held-out rows in a fresh process")
         found = verify(
             artefact,
@@ -124,6 +126,35 @@ def export_run(
         write_verification(staging / VERIFICATION, found)
         size = sum(p.stat().st_size for p in files_of(artefact))
     return ExportResult(folder / artefact.relative_to(staging), size, found)
+
+
+def rows_to_verify(parts: Parts) -> Source:
+    """Rows of a split to verify an export on: they moved no weight, nor rounded any.
+
+    They are the test rows. A split without any has calibration rows behind those on
+    which int8 rounds its weights, and validation rows: the more of them.
+
+    Raises:
+        DataError: If there are none.
+    """
+    if len(parts.test):
+        return parts.test
+    behind = range(CALIBRATION_ROWS, len(parts.calibration))
+    found = max(Subset(parts.calibration, behind), parts.validation, key=len)
+    if not len(found):
+        raise DataError(
+            "expected rows to verify the export on, found none that the run held back",
+            hint="Name some with --data.",
+        )
+    return found
+
+
+def _rows_to_round(endpoints, chosen: Profile, calibration: Source, inputs):
+    if chosen.quantize != "int8":
+        return {}
+    rows = model_inputs(calibration.read(0, CALIBRATION_ROWS), inputs)
+    check_rows(rows)
+    return rows | latents(endpoints, rows)
 
 
 def _caller(endpoint: keras.Model):
@@ -162,9 +193,9 @@ def _write_saved_model(staging, endpoints, manifest, rows) -> Path:
     return staging / name
 
 
-def _write_tflite(staging, endpoints, chosen: Profile, manifest, ranges) -> Path:
+def _write_tflite(staging, endpoints, chosen: Profile, manifest, fitted) -> Path:
     path = staging / f"{manifest['task']}-{chosen.quantize}.tflite"
-    path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=ranges))
+    path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=fitted))
     manifest = manifest | _integers(path, chosen)
     append_files(path, manifest, model_card(manifest))
     return path

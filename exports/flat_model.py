@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,30 +11,52 @@ from ai_edge_litert import schema_py_generated as schema
 
 DENSE = schema.BuiltinOperator.FULLY_CONNECTED
 CONVOLUTION = schema.BuiltinOperator.CONV_2D
+DEPTHWISE = schema.BuiltinOperator.DEPTHWISE_CONV_2D
+TRANSPOSED = schema.BuiltinOperator.TRANSPOSE_CONV
 DEQUANTIZE = schema.BuiltinOperator.DEQUANTIZE
-LAYERS = (DENSE, CONVOLUTION)
-# Narrower kernels hold few weights; their inputs, such as a code or a raw pixel, count.
+LAYERS = (DENSE, CONVOLUTION, DEPTHWISE, TRANSPOSED)
+# Narrower kernels, such as those of a code of few numbers, hold few weights.
 NARROWEST = 16
 PROBE = "probe"
 
 
+@dataclass(frozen=True)
+class Layer:
+    """An operation that multiplies constant weights.
+
+    Args:
+        number: Of the subgraph.
+        position: In the subgraph.
+        code: Of the operation, one of `LAYERS`.
+        operator: The schema's.
+        weights: The schema's tensor of them, as the file holds it.
+        restored: Whether floats are made of them before they are multiplied.
+    """
+
+    number: int
+    position: int
+    code: int
+    operator: object
+    weights: object
+    restored: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the weights."""
+        return tuple(int(n) for n in self.weights.shape)
+
+
 @dataclass
 class Kernel:
-    """The weights of a layer, which several operations may share.
+    """Weights that can be integers, which several operations may share.
 
     Args:
         shape: Output channel first.
-        type: The schema's number of the type of a weight.
-        restored: Whether floats are made of it before it is multiplied.
         uses: Subgraph and position of each operation.
-        multiply_adds: For one row, by subgraph.
     """
 
     shape: tuple[int, ...]
-    type: int
-    restored: bool
     uses: list[tuple[int, int]] = field(default_factory=list)
-    multiply_adds: Counter[int] = field(default_factory=Counter)
 
     @property
     def size(self) -> int:
@@ -68,37 +89,55 @@ def operators(model) -> Iterator[tuple[int, int, int, object]]:
             yield number, position, code, operator
 
 
-def kernels(model) -> dict[int, Kernel]:
-    """Constant kernels of dense layers and convolutions, by number of buffer.
-
-    Kernels that something else reads too, such as a signature's output, are left out.
-    """
-    found: dict[int, Kernel] = {}
-    others = {
-        graph.tensors[i].buffer for graph in model.subgraphs for i in graph.outputs
-    }
+def layers(model) -> Iterator[Layer]:
+    """Every dense layer and convolution of constant weights."""
     restored = {
         (number, int(operator.outputs[0])): int(operator.inputs[0])
         for number, _, code, operator in operators(model)
         if code == DEQUANTIZE
     }
     for number, position, code, operator in operators(model):
-        tensors = model.subgraphs[number].tensors
+        if code not in LAYERS:
+            continue
+        index = int(operator.inputs[1])
+        source = restored.get((number, index), index)
+        weights = model.subgraphs[number].tensors[source]
+        if _holds_data(model, weights.buffer):
+            yield Layer(number, position, code, operator, weights, source != index)
+
+
+def kernels(model) -> dict[int, Kernel]:
+    """Kernels that can be integers, by number of buffer.
+
+    They are those of dense layers and of convolutions without groups. One that
+    something else reads too, such as a signature's output, is left out.
+    """
+    found: dict[int, Kernel] = {}
+    others = {
+        graph.tensors[i].buffer for graph in model.subgraphs for i in graph.outputs
+    }
+    readers = set()
+    for layer in layers(model):
+        if _takes_integers(model, layer):
+            kernel = found.setdefault(layer.weights.buffer, Kernel(layer.shape))
+            kernel.uses.append((layer.number, layer.position))
+            readers.add((layer.number, layer.position))
+    for number, position, code, operator in operators(model):
         read = [int(i) for i in operator.inputs if i >= 0]
-        if code in LAYERS:
-            index = read.pop(1)
-            source = restored.get((number, index), index)
-            tensor = tensors[source]
-            if _holds_data(model, tensor.buffer):
-                shape = tuple(int(n) for n in tensor.shape)
-                kernel = Kernel(shape, tensor.type, source != index)
-                kernel = found.setdefault(tensor.buffer, kernel)
-                places = np.prod(tensors[operator.outputs[0]].shape[1:-1])
-                kernel.multiply_adds[number] += int(places) * kernel.size
-                kernel.uses.append((number, position))
+        if (number, position) in readers:
+            read.pop(1)
         if code != DEQUANTIZE:
+            tensors = model.subgraphs[number].tensors
             others |= {tensors[i].buffer for i in read}
     return {key: kernel for key, kernel in found.items() if key not in others}
+
+
+def _takes_integers(model, layer: Layer) -> bool:
+    if layer.code != CONVOLUTION:
+        return layer.code == DENSE
+    images = model.subgraphs[layer.number].tensors[int(layer.operator.inputs[0])]
+    # Another number of channels is that of a group.
+    return layer.shape[3] == int(images.shape[3])
 
 
 def _holds_data(model, buffer: int) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_astro.exports.flat_integers import INT8, with_integers
+from keras_astro.errors import DataError, VerificationError
+from keras_astro.exports.flat_integers import with_integers
 from keras_astro.exports.flat_model import Kernel, kernels, load, values, with_probes
 from keras_astro.exports.layer_inputs import moments_of
 from keras_astro.exports.profiles import Profile
@@ -18,6 +20,9 @@ from keras_astro.exports.verify import FLAGS, STEPS, limit_of, rms_over_sd
 BLOCK = 16
 # Errors on calibration rows may be so much of what the held-out rows are allowed.
 MARGIN = 0.5
+# Of fewer rows neither moments nor the spread of an output mean anything.
+FEWEST_ROWS = 10
+FLOATS = "Export in float16 instead."
 
 Arrays = dict[str, np.ndarray]
 
@@ -33,7 +38,13 @@ def to_integers(content: bytes, rows: Arrays, profile: Profile) -> bytes:
         content: A file in float32.
         rows: Real input rows by name, for every signature of the file.
         profile: Whose bounds hold.
+
+    Raises:
+        DataError: If the rows are too few.
+        VerificationError: If the runtime cannot run the file, or weights cannot be
+            rounded.
     """
+    check_rows(rows)
     found = {k: kernel for k, kernel in kernels(load(content)).items() if kernel.wide}
     rounded = _rounded(content, found, rows)
     wanted = outputs_of(content, rows)
@@ -51,35 +62,34 @@ def to_integers(content: bytes, rows: Arrays, profile: Profile) -> bytes:
     return with_integers(content, rounded, held)
 
 
+def check_rows(rows: Arrays) -> None:
+    """Whether rows are enough to round weights on.
+
+    Raises:
+        DataError: If they are not.
+    """
+    count = min(map(len, rows.values()))
+    if count < FEWEST_ROWS:
+        raise DataError(
+            f"quantize = int8: expected at least {FEWEST_ROWS} calibration rows to "
+            f"round weights on, found {count}",
+            hint="Train with a larger data.calibration_fraction, or export in float16.",
+        )
+
+
 def largest_excess(found: Arrays, wanted: Arrays, profile: Profile) -> float:
-    """The largest error of a continuous output, over what the profile allows."""
+    """The largest error of a continuous output, over what the profile allows.
+
+    It is infinite where any output is not finite.
+    """
     ratios = [0.0]
     for name, value in wanted.items():
+        if not np.isfinite(found[name]).all():
+            return np.inf
         output = name.split("/")[1]
         if output not in (*STEPS, *FLAGS):
             ratios.append(rms_over_sd(found[name], value) / limit_of(output, profile))
     return max(ratios)
-
-
-def shares(content: bytes) -> dict[str, float]:
-    """How much of a file's dense layers and convolutions is in integers.
-
-    Returns:
-        `weights`, the share of their weights that are stored in 8 bits, and
-        `multiply_adds`, that of the products of `predict` that are made of integers.
-    """
-    model = load(content)
-    (predict,) = (
-        s.subgraphIndex for s in model.signatureDefs if s.signatureKey == b"predict"
-    )
-    found = kernels(model).values()
-    stored = [k.size for k in found if k.type == INT8]
-    multiplied = [k for k in found if k.type == INT8 and not k.restored]
-    return {
-        "weights": sum(stored) / sum(k.size for k in found),
-        "multiply_adds": sum(k.multiply_adds[predict] for k in multiplied)
-        / sum(k.multiply_adds[predict] for k in found),
-    }
 
 
 def _rounded(content: bytes, found: Mapping[int, Kernel], rows: Arrays):
@@ -89,10 +99,17 @@ def _rounded(content: bytes, found: Mapping[int, Kernel], rows: Arrays):
     rounded = {}
     for key, kernel in found.items():
         weights = values(model, key, kernel)
-        if key in moments:
-            rounded[key] = compensated(weights, moments.pop(key))
-        else:
+        if key not in moments:
             rounded[key] = nearest(weights)
+            continue
+        try:
+            rounded[key] = compensated(weights, moments.pop(key))
+        except np.linalg.LinAlgError as error:
+            raise VerificationError(
+                f"quantize = int8: what a layer of {weights.shape[1]} inputs sees of "
+                f"the calibration rows has no inverse ({error})",
+                hint=FLOATS,
+            ) from error
     return rounded
 
 
@@ -107,10 +124,28 @@ def outputs_of(content: bytes, rows: Arrays) -> Arrays:
 
 def _blocks(content: bytes, rows: Arrays) -> Iterator[Arrays]:
     """Outputs of every signature for some rows at a time."""
-    interpreter = Interpreter(model_content=content, num_threads=1)
-    for name, tensors in interpreter.get_signature_list().items():
-        runner = interpreter.get_signature_runner(name)
+    with _refusals():
+        interpreter = Interpreter(model_content=content, num_threads=1)
+        signatures = interpreter.get_signature_list()
+    for name, tensors in signatures.items():
+        with _refusals():
+            runner = interpreter.get_signature_runner(name)
         given = {key: rows[key] for key in tensors["inputs"]}
         for i in range(0, len(next(iter(given.values()))), BLOCK):
-            found = runner(**{k: v[i : i + BLOCK] for k, v in given.items()})
+            block = {key: value[i : i + BLOCK] for key, value in given.items()}
+            with _refusals():
+                found = runner(**block)
             yield {f"{name}/{key}": value for key, value in found.items()}
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """What the runtime raises of a file that it cannot run, as a refusal."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise VerificationError(
+            f"quantize = int8: the runtime cannot run the file: {lines[0][:300]}",
+            hint=FLOATS,
+        ) from error

@@ -36,9 +36,14 @@ def moments_of(
         for name, value in block.items():
             for key, operator in readers.get(name.split("/")[1], ()):
                 seen = _inputs(model, operator, found[key].shape, value, draws)
-                total[key] = total.get(key, 0.0) + seen.T @ seen
+                if key not in total:
+                    total[key] = np.zeros((seen.shape[1],) * 2)
+                total[key] += seen.T @ seen
                 count[key] = count.get(key, 0) + len(seen)
-    return {key: total[key] / count[key] for key in total}
+    for key, moments in total.items():
+        # In place: those of all kernels fill much of the memory.
+        moments /= count[key]
+    return total
 
 
 def _readers(model, found: Mapping[int, Kernel]) -> dict[str, list]:

@@ -54,7 +54,7 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
     load_tensorflow()
     from keras_astro.data.readers import open_many
     from keras_astro.exports.card import said_of_integers
-    from keras_astro.exports.export import export_run
+    from keras_astro.exports.export import export_run, rows_to_verify
     from keras_astro.tasks.catalog import get_task
     from keras_astro.tasks.default_data import open_rows
     from keras_astro.training.run import Run, latest_run
@@ -64,9 +64,7 @@ def export(run, fmt, quantize, folder, paths, overwrite, as_json):
     config = opened.config
     rows = open_rows(get_task(config.task), config, story=story)
     parts = make_parts(rows, load_or_make_split(rows, opened, config))
-    held_out = parts.test if len(parts.test) else parts.calibration
-    if paths:
-        held_out = open_many(paths, rows.schema)
+    held_out = open_many(paths, rows.schema) if paths else rows_to_verify(parts)
     result = export_run(
         opened,
         parts.calibration,

@@ -193,12 +193,6 @@ class Task(abc.ABC):
         """Codes that a search for the codes of other rows may begin from, if any."""
         return None
 
-    def whole_range(
-        self, inputs: Mapping[str, np.ndarray], *, seed: int
-    ) -> dict[str, np.ndarray]:
-        """Normal rows and made-up anomalies, if any, so that integers cover both."""
-        return dict(inputs)
-
     def merit(
         self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
     ) -> dict[str, float]:

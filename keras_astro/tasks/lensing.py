@@ -45,13 +45,6 @@ from keras_astro.tasks.lensing_physics import SimulatedLenses, simulated_lenses
 # stronger ones, and a search over them would be blind to detection.
 FAINT = {"count": 2, "einstein_radius_pixels": (0.03, 0.15)}
 
-# Injected subhalos about as strong as the strongest real anomalies. Integers must reach
-# that far; reaching farther would leave normal lenses too few steps.
-STRONG = {"count": 5, "einstein_radius_pixels": (0.25, 0.9)}
-
-# Integers reach that many times farther from the mean lens than the rows they see.
-HEADROOM = 1.5
-
 # At most that many validation rows, at even distances, get subhalos injected and set
 # each score's reference: more say the same and fill the memory.
 HELD_ROWS = 4000
@@ -278,19 +271,6 @@ class LensingTask(Task):
     def calibration(self, model: keras.Model) -> dict[str, float]:
         """False positive rate, number of calibration rows and score threshold."""
         return decision_facts(model.get_layer("conformal"), model.get_layer("at_most"))
-
-    def whole_range(
-        self, inputs: Mapping[str, np.ndarray], *, seed: int
-    ) -> dict[str, np.ndarray]:
-        """Lenses, the same with strong simulated subhalos, and all of them exaggerated.
-
-        Integers saturate beyond what they were shown, and few rows show no extremes.
-        """
-        images = inputs["image"]
-        injected = injection.inject_subhalos(images, seed=seed, **STRONG)
-        seen = np.concatenate([images, injected])
-        typical = images.mean(axis=0)
-        return {"image": np.concatenate([seen, typical + HEADROOM * (seen - typical)])}
 
     def merit(
         self, targets: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]

@@ -145,14 +145,13 @@ def saved_case(request, tmp_path_factory):
             else:
                 run, parts = tiny_run(case, folder)
             folder = folder / "out"
-            held_out = parts.test if len(parts.test) else parts.calibration
             with pytest.MonkeyPatch.context() as patch:
                 # The C program compares with Keras; another process takes seconds.
                 patch.setattr(export, "verify", lambda *_, **__: {})
                 export.export_run(
                     run,
                     parts.calibration,
-                    held_out,
+                    export.rows_to_verify(parts),
                     fmt="saved_model",
                     out_dir=folder,
                     story=lambda _: None,

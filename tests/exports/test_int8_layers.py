@@ -1,13 +1,15 @@
 """Which layers int8 leaves in floats, and what it says of itself."""
 
 import dataclasses
+import tracemalloc
 
 import keras
 import numpy as np
 import pytest
 
 from keras_astro.exports.flat_model import kernels, load
-from keras_astro.exports.integers import largest_excess, outputs_of, shares, to_integers
+from keras_astro.exports.integer_shares import shares
+from keras_astro.exports.integers import largest_excess, outputs_of, to_integers
 from keras_astro.exports.layer_inputs import moments_of
 from keras_astro.exports.profiles import profile
 from keras_astro.exports.tflite import convert
@@ -96,3 +98,59 @@ def test_what_a_convolution_sees_is_what_it_multiplies(padding, strides):
     wanted = np.mean(model.predict(IMAGES, verbose=0)["y"] ** 2, axis=(0, 1, 2))
     found = np.einsum("oi,ij,oj->o", weights, moments, weights)
     np.testing.assert_allclose(found, wanted, rtol=0.1)
+
+
+def test_outputs_that_are_not_finite_are_never_near_enough():
+    wanted = {"predict/y": np.ones((3, 2)), "predict/p_value": np.ones(3)}
+    assert largest_excess(wanted, wanted, INT8) == 0
+    for name, value in wanted.items():
+        for wrong in (np.nan, np.inf):
+            found = value.copy()
+            found[1] = wrong
+            excess = largest_excess(wanted | {name: found}, wanted, INT8)
+            assert excess == np.inf, (name, wrong)
+
+
+def test_a_layer_whose_integers_give_nan_goes_back_to_floats():
+    # Weights are whole numbers, so that no rounding changes them. Every output is
+    # hardly above zero for some row, and its root is taken.
+    kernel = np.random.default_rng(4).integers(-127, 128, (32, 64)).astype("float32")
+    kernel[0] = 127
+    bias = 0.1 - (ROWS["x"] @ kernel).min(axis=0)
+
+    def build(x):
+        above = keras.layers.Dense(
+            64,
+            kernel_initializer=lambda *_, **__: kernel,
+            bias_initializer=lambda *_, **__: bias,
+        )(x)
+        other = keras.layers.Dense(32, name="other")(x)
+        return {"y": keras.ops.sqrt(above), "z": other}
+
+    content, _ = floats((32,), build)
+    assert np.isfinite(outputs_of(content, ROWS)["predict/y"]).all()
+    made = to_integers(content, ROWS, INT8)
+    assert np.isfinite(outputs_of(made, ROWS)["predict/y"]).all()
+    assert shares(made) == {"weights": 1, "multiply_adds": pytest.approx(1 / 3)}
+
+
+def test_moments_of_all_kernels_are_held_once():
+    def build(x):
+        return {f"y{i}": keras.layers.Dense(16)(x + float(i)) for i in range(6)}
+
+    content, _ = floats((512,), build)
+    model = load(content)
+    found = kernels(model)
+    seen = np.ones((4, 512), "float32")
+    names = {
+        f"predict/probe:{number}:{model.subgraphs[number].operators[i].inputs[0]}": seen
+        for kernel in found.values()
+        for number, i in kernel.uses
+    }
+    tracemalloc.start()
+    moments = moments_of(model, found, [names])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    held = sum(value.nbytes for value in moments.values())
+    assert len(moments) == 6
+    assert peak < 1.5 * held

@@ -114,9 +114,6 @@ class FakeTask(Task):
     def stage_rows(self, config, train_rows):
         return {"toy": train_rows, "physics": train_rows}
 
-    def whole_range(self, inputs, *, seed):
-        return dict(inputs)
-
     def _stage(self, name, config, prepared):
         inputs = x = keras.Input((4,))
         for width in (*config.model.hidden, config.model.latent_dim):
