@@ -70,8 +70,8 @@ def evaluate_galaxies(rows: GalaxyRows) -> Evaluation:
         for name, (label, _) in LABELS.items()
     ]
     headlines += [
-        Headline("coverage_68", "Truths in 68 % intervals", {}),
-        Headline("coverage_95", "Truths in 95 % intervals", {}),
+        Headline("coverage_68", "Truths in 68 % intervals", {}, nominal=0.68),
+        Headline("coverage_95", "Truths in 95 % intervals", {}, nominal=0.95),
     ]
     verdicts = [*_coverage_verdicts(metrics), *_fit_verdicts(rows)]
     return Evaluation(TITLE, metrics, sections, verdicts, headlines)

@@ -85,7 +85,7 @@ def evaluate_lenses(rows: LensRows) -> Evaluation:
         Headline("auc_combined", "AUC, combined score", names),
         Headline("auc_reconstruction", "AUC, reconstruction loss", names),
         Headline("tpr_at_1pct_fpr", "TPR at 1 % FPR", {}),
-        Headline("realised_fpr", f"FPR realised at nominal {rows.rate:.1%}", {}),
+        Headline("realised_fpr", "False positive rate", {}, nominal=rows.rate),
     ]
     if "auc_mass_matched" in metrics:
         headlines.append(Headline("auc_mass_matched", "AUC at equal ring radius", {}))

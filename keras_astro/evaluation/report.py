@@ -73,6 +73,7 @@ class Headline:
         baselines: Names, or name to label; the value is that of `<metric>_<name>`.
         higher_is_better: False for errors and losses.
         unit: Unit of the value.
+        nominal: What the value should be, where neither more nor less is better.
     """
 
     metric: str
@@ -80,6 +81,7 @@ class Headline:
     baselines: Sequence[str] | Mapping[str, str] = ()
     higher_is_better: bool = True
     unit: str = ""
+    nominal: float | None = None
 
 
 @dataclass

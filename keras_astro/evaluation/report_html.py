@@ -130,6 +130,8 @@ def _headlines(lines, metrics: Mapping) -> str:
         )
         unit = f" <small>{escape(line.unit)}</small>" if line.unit else ""
         better = "higher is better" if line.higher_is_better else "lower is better"
+        if line.nominal is not None:
+            better = f"{line.nominal:g} is wanted"
         rows.append(
             f'<tr><th scope="row">{escape(line.label)}<small>{better}</small></th>'
             f'<td class="big">{_number(value)}{unit}</td>'

@@ -186,8 +186,8 @@ def _headlines(rows: StarRows) -> list[Headline]:
     ]
     return [
         *found,
-        Headline("coverage_68", "Coverage of 68 % intervals", {}),
-        Headline("coverage_95", "Coverage of 95 % intervals", {}),
+        Headline("coverage_68", "Coverage of 68 % intervals", {}, nominal=0.68),
+        Headline("coverage_95", "Coverage of 95 % intervals", {}, nominal=0.95),
     ]
 
 

@@ -167,6 +167,14 @@ def test_figure_names_must_be_fit_for_files(tmp_path, names):
     assert not (tmp_path / "report.html").exists()
 
 
+def test_a_headline_with_a_nominal_value_is_neither_better_high_nor_low(tmp_path):
+    rate = Headline("fpr", "False positive rate", nominal=0.01)
+    Report(title="T", headlines=[rate], metrics={"fpr": 0.012}).write(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "0.01 is wanted" in text
+    assert "is better" not in text
+
+
 def test_headlines_need_their_metrics(tmp_path):
     report = Report(
         title="T", headlines=[Headline("auc", "AUC", ["pca"])], metrics={"auc": 0.9}
