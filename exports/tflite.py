@@ -21,6 +21,7 @@ import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_astro.errors import VerificationError
+from keras_astro.exports.halves import to_halves
 from keras_astro.exports.integers import to_integers
 from keras_astro.exports.profiles import profile
 from keras_astro.exports.saved_model import input_signature, serving, track
@@ -47,13 +48,15 @@ def convert(
         DataError: If the rows are too few for int8.
         VerificationError: If the model needs operations that small runtimes lack.
     """
-    content = _converted(endpoints, quantize)
-    if quantize != "int8":
-        return content
-    return to_integers(content, rows, profile("tflite", "int8"))
+    content = _converted(endpoints, dynamic=quantize == "dynamic")
+    if quantize == "float16":
+        return to_halves(content)
+    if quantize == "int8":
+        return to_integers(content, rows, profile("tflite", "int8"))
+    return content
 
 
-def _converted(endpoints: dict[str, keras.Model], quantize: str) -> bytes:
+def _converted(endpoints: dict[str, keras.Model], *, dynamic: bool) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         archive = track(endpoints)
         for name, endpoint in endpoints.items():
@@ -63,7 +66,8 @@ def _converted(endpoints: dict[str, keras.Model], quantize: str) -> bytes:
             folder, signature_keys=list(endpoints)
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        _quantize(converter, quantize)
+        if dynamic:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         try:
             with _quiet():
                 return converter.convert()
@@ -72,13 +76,6 @@ def _converted(endpoints: dict[str, keras.Model], quantize: str) -> bytes:
             raise VerificationError(
                 f"the model needs operations that TFLite lacks: {reason[:300]}"
             ) from error
-
-
-def _quantize(converter: tf.lite.TFLiteConverter, quantize: str) -> None:
-    if quantize in ("float16", "dynamic"):
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
-        converter.target_spec.supported_types = [tf.float16]
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from keras_astro.registry import register
 
 # What rounding may take from the overlap of a component with its mirror image.
 MIXED = 1e-3
+# Of one sum.
+TERMS = 512
 
 
 @register()
@@ -90,10 +92,20 @@ class PrincipalComponents(keras.layers.Layer):
 
     def call(self, inputs, inverse=False):
         if inverse:
-            flat = ops.matmul(inputs * self.scale, self.basis) + self.mean
+            # Scaled behind the product: wherever the layer is used, converters then
+            # merge the scale into the basis, and exports keep one copy for all.
+            flat = ops.matmul(inputs, self.basis) * self.scale + self.mean
             return ops.reshape(flat, (-1, *self.frame_shape))
         flat = ops.reshape(inputs, (-1, self.size)) - self.mean
-        return ops.matmul(flat, ops.transpose(self.basis)) / self.scale
+        # Small runtimes add up terms one by one, and thousands of them lose a digit
+        # that sums of shorter sums keep. Each is divided: converters merge that into
+        # the basis, and would otherwise merge it into whatever layer is next.
+        found = 0.0
+        for start in range(0, self.size, TERMS):
+            some = slice(start, start + TERMS)
+            basis = ops.transpose(self.basis[:, some])
+            found = found + ops.matmul(flat[:, some], basis) / self.scale
+        return found
 
     def compute_output_spec(self, inputs, inverse=False):
         shape = self.frame_shape if inverse else (self.components,)

@@ -148,14 +148,15 @@ class PseudoContinuum(keras.layers.Layer):
 
     def call(self, flux):
         # In a tilted bin the maximum stands off the centre: the second pass sees
-        # hardly any tilt.
-        return self._divide(self._divide(flux))
+        # hardly any tilt. It fits what differs from 1, which is little: a rounded
+        # continuum scales all pixels alike, and that never averages out.
+        return self._divide(self._divide(flux, 0.0), 1.0)
 
-    def _divide(self, flux):
-        smooth = running_mean(flux, self.smooth_pixels)
+    def _divide(self, flux, level: float):
+        smooth = running_mean(flux - level, self.smooth_pixels)
         cut = smooth[:, : self.bins * self.width]
         peaks = ops.max(ops.reshape(cut, (-1, self.bins, self.width)), axis=2)
-        continuum = ops.matmul(ops.matmul(peaks, self.solve), self.draw)
+        continuum = ops.matmul(ops.matmul(peaks, self.solve), self.draw) + level
         # An empty spectrum has no continuum and passes as it is.
         return flux / ops.where(continuum > 0, continuum, ops.ones_like(continuum))
 

@@ -30,3 +30,14 @@ def test_components_of_rows_without_their_mirror_images_have_no_parity(refused):
     layer.set_basis(*fit_components([mirror_closed()[:40]], 7))
     with refused(DataError, "component 0", "neither even nor odd", hint="reflections"):
         layer.parity((0,))
+
+
+def test_long_rows_are_projected_as_short_ones_are():
+    rows = np.random.default_rng(0).normal(size=(30, 1100)).astype("float32")
+    layer = PrincipalComponents(5, (1100,))
+    mean, basis, scale = fit_components([rows], 5)
+    layer.set_basis(mean, basis, scale)
+    found = np.asarray(layer(rows))
+    np.testing.assert_allclose(found, (rows - mean) @ basis.T / scale, atol=1e-4)
+    drawn = np.asarray(layer(found, inverse=True))
+    np.testing.assert_allclose(drawn, found @ basis * scale + mean, atol=1e-4)
