@@ -33,8 +33,11 @@ lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
+# A process that crashes is not started again: the scheduler would wait for it for ever.
+# A test that hangs for a quarter of an hour is such a crash, with the stack of its threads.
 test: lint
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadscope
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadscope --max-worker-restart 0 \
+		-o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 
 # The documentation, offline: site/index.html. A warning is an error.
 site: $(VENV)/installed

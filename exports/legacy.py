@@ -26,7 +26,8 @@ def write_legacy(model: keras.Model, path: Path) -> None:
     """
     if path.suffix not in ("", ".keras", ".tflite"):
         raise UsageError(
-            f"{path}: expected .keras, .tflite or a folder, found {path.suffix!r}"
+            f"{path}: expected .keras, .tflite or a folder, found {path.suffix!r}",
+            hint="Name the output with one of them.",
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(

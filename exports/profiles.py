@@ -73,5 +73,8 @@ def profile(fmt: str, quantize: str | None) -> Profile:
     chosen = (fmt, quantize or DEFAULT.get(fmt, "none"))
     if chosen not in PROFILES:
         offered = ", ".join(f"{f} {q}" for f, q in PROFILES)
-        raise UsageError(f"{' '.join(chosen)} is not offered; choose from: {offered}")
+        raise UsageError(
+            f"{' '.join(chosen)} is not offered; choose from: {offered}",
+            hint="Leave out --quantize for the default of the format.",
+        )
     return PROFILES[chosen]

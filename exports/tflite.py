@@ -74,7 +74,8 @@ def _converted(endpoints: dict[str, keras.Model], *, dynamic: bool) -> bytes:
         except ConverterError as error:
             reason = str(error).strip().splitlines()[-1]
             raise VerificationError(
-                f"the model needs operations that TFLite lacks: {reason[:300]}"
+                f"the model needs operations that TFLite lacks: {reason[:300]}",
+                hint="Export it with: --format saved_model",
             ) from error
 
 

@@ -103,7 +103,10 @@ def reload(path: Path, profile: Profile, rows) -> dict[str, np.ndarray]:
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "Error" in line]
             reason = lines[-1] if lines else f"it ended with {done.returncode}"
-            raise VerificationError(f"{path}: a fresh process cannot run it ({reason})")
+            raise VerificationError(
+                f"{path}: a fresh process cannot run it ({reason})",
+                hint="Check the installation with: kastro doctor",
+            )
         with np.load(outputs) as archive:
             return dict(archive)
 
@@ -119,7 +122,8 @@ def _check_size(path: Path, profile: Profile, parameters: int) -> None:
     if size < least:
         raise VerificationError(
             f"{path}: {size} bytes cannot hold {parameters} weights (expected at least "
-            f"{least:.0f}): the conversion lost some"
+            f"{least:.0f}): the conversion lost some",
+            hint="Export in another format, and report this file.",
         )
 
 
@@ -128,14 +132,23 @@ def _compare(
 ) -> dict[str, float]:
     if found is None or found.shape != wanted.shape:
         shape = None if found is None else found.shape
-        raise VerificationError(f"{name}: expected shape {wanted.shape}, found {shape}")
+        raise VerificationError(
+            f"{name}: expected shape {wanted.shape}, found {shape}",
+            hint="Export in another format, and report this file.",
+        )
     if not np.isfinite(found).all():
-        raise VerificationError(f"{name}: has values that are NaN or infinite")
+        raise VerificationError(
+            f"{name}: has values that are NaN or infinite",
+            hint="Choose a format with more bits, e.g. --quantize none.",
+        )
     spread = float(wanted.std())
     output = name.split("/")[1]
     # Few flags may vanish at the threshold, all p-values may not.
     if output not in FLAGS and spread > NOTHING and found.std() == 0:
-        raise VerificationError(f"{name}: is constant, the model's output is not")
+        raise VerificationError(
+            f"{name}: is constant, the model's output is not",
+            hint="Choose a format with more bits, e.g. --quantize none.",
+        )
     if output in FLAGS:
         return _flips(name, found, wanted, profile)
     if output in STEPS:

@@ -132,15 +132,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error})",
+            hint="Check the path; kastro tasks lists the cases that need no file.",
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "malformed"
-        raise ConfigError(f"{path}{where}: not YAML ({problem})") from error
+        raise ConfigError(
+            f"{path}{where}: not YAML ({problem})",
+            hint="Compare it with the config.yaml of a run, or quote the value.",
+        ) from error
     if not isinstance(content, dict):
         raise ConfigError(
-            f"{path}: expected settings as `key: value`, found {type(content).__name__}"
+            f"{path}: expected settings as `key: value`, "
+            f"found {type(content).__name__}",
+            hint="Begin with a line such as: task: lensing",
         )
     return content
 
@@ -159,17 +167,26 @@ def set_values(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
     for override in overrides:
         key, sign, text = override.partition("=")
         if not sign or not key:
-            raise ConfigError(f"--set {override}: expected key=value")
+            raise ConfigError(
+                f"--set {override}: expected key=value",
+                hint="Write, for example: --set train.epochs=50",
+            )
         *parents, last = key.split(".")
         node = result
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise ConfigError(f"--set {override}: {parent} is not a section")
+                raise ConfigError(
+                    f"--set {override}: {parent} is not a section",
+                    hint="List the settings with: kastro train TASK --dry-run",
+                )
         try:
             node[last] = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--set {override}: {text!r} is not a value") from error
+            raise ConfigError(
+                f"--set {override}: {text!r} is not a value",
+                hint="Quote it as in YAML, e.g. --set 'train.strategy=\"cpu\"'",
+            ) from error
     return result
 
 

@@ -43,9 +43,15 @@ class Limits:
         self.memory_mb = memory_mb
         self.exceeded = ""
         if seconds is not None and not hasattr(signal, "setitimer"):
-            raise ConfigError("tune.trial_seconds: this system has no interval timer")
+            raise ConfigError(
+                "tune.trial_seconds: this system has no interval timer",
+                hint="Leave the limit out.",
+            )
         if memory_mb is not None and not STATM.is_file():
-            raise ConfigError(f"tune.trial_memory_mb: this system has no {STATM}")
+            raise ConfigError(
+                f"tune.trial_memory_mb: this system has no {STATM}",
+                hint="Leave the limit out.",
+            )
 
     def __enter__(self) -> Limits:
         if self.seconds is not None or self.memory_mb is not None:

@@ -138,7 +138,10 @@ class SearchSpace:
             or _get(values, dimension.when[0]) == dimension.when[1]
         )
         if not kept:
-            raise UsageError(f"no setting of {self.task} is searched in this run")
+            raise UsageError(
+                f"no setting of {self.task} is searched in this run",
+                hint="Leave out the options that fix all settings.",
+            )
         cut = {k: v for k, v in self.at_most.items() if _get(values, k) > v}
         return replace(
             self, dimensions=kept, during_search={**self.during_search, **cut}
@@ -221,5 +224,6 @@ def space(task_name: str) -> SearchSpace:
     suggestion = f"did you mean {near[0]}? " if near else ""
     raise UsageError(
         f"{task_name} has no search space ({suggestion}tasks that can be tuned: "
-        f"{', '.join(SPACES)})"
+        f"{', '.join(SPACES)})",
+        hint="Train it with: kastro train",
     )

@@ -144,7 +144,8 @@ def check_output(output: Path, *, overwrite: bool) -> None:
 
     if output.suffix not in FORMATS:
         raise UsageError(
-            f"{output}: expected one of {', '.join(FORMATS)}, found {output.suffix!r}"
+            f"{output}: expected one of {', '.join(FORMATS)}, found {output.suffix!r}",
+            hint="Name the table anew with -o.",
         )
     refuse_existing(output, overwrite=overwrite)
 

@@ -71,7 +71,10 @@ def write_store(
         with h5py.File(partial, "w") as file:
             rows = _write_blocks(file, blocks, path)
             if not rows:
-                raise DataError(f"{path}: no rows to write")
+                raise DataError(
+                    f"{path}: no rows to write",
+                    hint="Check that the files hold rows with: kastro data describe",
+                )
             file.attrs.update(
                 {
                     "schema_version": VERSION,
@@ -116,7 +119,10 @@ def write_parts(
     """
     _refuse_folder(Path(folder), overwrite=overwrite)
     if not len(source):
-        raise DataError(f"{folder}: no rows to write")
+        raise DataError(
+            f"{folder}: no rows to write",
+            hint="Check that the files hold rows with: kastro data describe",
+        )
     # Of a link, what it leads to is replaced.
     target = Path(folder).resolve()
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
@@ -388,7 +394,10 @@ def open_hdf5(path: Path) -> h5py.File:
         DataError: If it is absent, no HDF5 or truncated.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(
+            f"{path}: no such file",
+            hint="Check the path; kastro simulate makes a store.",
+        )
     try:
         return h5py.File(path, "r")
     except OSError as error:

@@ -62,15 +62,21 @@ def read_metrics(path: str | Path) -> dict[str, float | Interval]:
             f"{path}: no metrics here", hint="Run: kastro evaluate RUN"
         ) from None
     except ValueError as error:
-        raise ArtefactError(f"{path}: expected JSON, {error}") from None
+        raise ArtefactError(
+            f"{path}: expected JSON, {error}",
+            hint="Write it anew with: kastro evaluate RUN",
+        ) from None
     if not isinstance(found, dict):
         raise ArtefactError(
-            f"{path}: expected one JSON object, received {type(found).__name__}"
+            f"{path}: expected one JSON object, received {type(found).__name__}",
+            hint="Write it anew with: kastro evaluate RUN",
         )
     try:
         plain = plain_metrics(found, where=str(path))
     except DataError as error:
-        raise ArtefactError(str(error)) from None
+        raise ArtefactError(
+            str(error), hint="Write it anew with: kastro evaluate RUN"
+        ) from None
     return {
         key: Interval(**value) if isinstance(value, dict) else value
         for key, value in plain.items()

@@ -104,6 +104,7 @@ def load(path: str | Path) -> CgmModel:
     task = predictor.manifest["task"]
     if task != "cgm":
         raise ArtefactError(
-            f"{path}: expected a model of the cgm task, found one of {task}"
+            f"{path}: expected a model of the cgm task, found one of {task}",
+            hint="Export a run of: kastro train cgm",
         )
     return CgmModel(predictor)

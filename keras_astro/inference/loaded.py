@@ -48,7 +48,8 @@ class Predictor(abc.ABC):
         if signature not in self.manifest["signatures"]:
             raise ArtefactError(
                 f"{self.path}: has no signature {signature!r}; it has "
-                f"{', '.join(self.signatures)}"
+                f"{', '.join(self.signatures)}",
+                hint="Its card tells what each takes and gives: kastro inspect.",
             )
         wanted = self.manifest["signatures"][signature]["inputs"]
         given = [name for name in wanted if name in inputs]
@@ -82,6 +83,7 @@ class Predictor(abc.ABC):
     ) -> np.ndarray:
         if spec.get("fill") is None or not rows:
             raise DataError(
-                f"{self.path}: needs the input {name}, found {list(inputs)}"
+                f"{self.path}: needs the input {name}, found {list(inputs)}",
+                hint="Give rows that have it; kastro inspect tells what models take.",
             )
         return np.full((rows, *spec["shape"][1:]), spec["fill"], spec["dtype"])

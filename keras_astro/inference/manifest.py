@@ -67,7 +67,10 @@ def locate(path: Path) -> tuple[str, Path]:
         ArtefactError: If it is absent or none of these.
     """
     if not path.exists():
-        raise ArtefactError(f"{path}: no such run or artefact")
+        raise ArtefactError(
+            f"{path}: no such run or artefact",
+            hint="List runs with kastro runs list, presets with kastro tasks.",
+        )
     if path.is_file() and path.suffix in (".tflite", ".onnx"):
         return path.suffix[1:], path
     if (path / "config.yaml").is_file():

@@ -136,7 +136,9 @@ class FolderSource(PacketSource):
         move_to: Path | None = None,
     ):
         if not path.exists():
-            raise DataError(f"{path}: no such file or folder")
+            raise DataError(
+                f"{path}: no such file or folder", hint="Check the path of --source."
+            )
         self.path = path
         self.follow = follow
         self.move_to = move_to
@@ -193,7 +195,8 @@ class FolderSource(PacketSource):
         except OSError as error:
             raise DataError(
                 f"{self.path / name}: cannot be moved to {self.move_to} "
-                f"({error.strerror or error})"
+                f"({error.strerror or error})",
+                hint="Make room there, or free the name, and start again: it goes on.",
             ) from error
 
     def _read(self, name: str) -> Packet:
@@ -231,16 +234,23 @@ def _listed(path: Path) -> list[str]:
 def _check_move(path: Path, move_to: Path) -> None:
     """Refuses a move that is none, or would copy."""
     if not path.is_dir():
-        raise UsageError(f"{path}: expected a folder to move files from, found a file")
+        raise UsageError(
+            f"{path}: expected a folder to move files from, found a file",
+            hint="Leave out --move-done, or name the folder of the file as --source.",
+        )
     try:
         move_to.mkdir(parents=True, exist_ok=True)
         here, there = path.stat(), move_to.stat()
     except OSError as error:
         raise UsageError(
-            f"{move_to}: cannot be made ({error.strerror or error})"
+            f"{move_to}: cannot be made ({error.strerror or error})",
+            hint="Name a folder that you may write to with --move-done.",
         ) from error
     if os.path.samefile(path, move_to):
-        raise UsageError(f"{move_to}: is the folder that packets come from")
+        raise UsageError(
+            f"{move_to}: is the folder that packets come from",
+            hint="Name another folder with --move-done.",
+        )
     if here.st_dev != there.st_dev:
         raise UsageError(
             f"{move_to}: expected a folder on the disk of {path}, found another disk",

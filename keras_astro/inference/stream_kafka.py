@@ -89,7 +89,10 @@ def read_settings(path: Path | None) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+        raise DataError(
+            f"{path}: cannot be read ({error})",
+            hint="Check the path of --kafka-config.",
+        ) from error
     settings = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -97,7 +100,10 @@ def read_settings(path: Path | None) -> dict[str, str]:
         name, equals, value = (part.strip() for part in line.partition("="))
         if not (name and equals):
             # The line may hold a password, and is not repeated.
-            raise ConfigError(f"{path}: line {number}: expected name=value")
+            raise ConfigError(
+                f"{path}: line {number}: expected name=value",
+                hint="Write one setting of librdkafka a line; # begins a remark.",
+            )
         if name in FIXED:
             raise ConfigError(
                 f"{path}: line {number}: {name} is set by the stream itself",
@@ -144,7 +150,10 @@ def open_client(kind: str, topic: KafkaTopic, settings: dict[str, Any]) -> Any:
         )
     except kafka.KafkaException as error:
         reason = error.args[0].str()
-        raise ConfigError(f"{topic}: a setting was refused: {reason}") from error
+        raise ConfigError(
+            f"{topic}: a setting was refused: {reason}",
+            hint="See the list of settings of librdkafka.",
+        ) from error
     try:
         client.list_topics(timeout=CONTACT_SECONDS)
     except kafka.KafkaException as error:

@@ -110,7 +110,8 @@ def write_table(table: Table, path: Path, *, overwrite: bool = False) -> None:
     path = Path(path)
     if path.suffix not in FORMATS:
         raise UsageError(
-            f"{path}: expected one of {', '.join(FORMATS)}, found {path.suffix!r}"
+            f"{path}: expected one of {', '.join(FORMATS)}, found {path.suffix!r}",
+            hint="Name the table anew with -o.",
         )
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists already", hint="Replace it with --overwrite.")

@@ -113,7 +113,10 @@ def divide(
     files = [file for path in paths for file in expand(path)]
     for file in files:
         if not file.exists():
-            raise DataError(f"{file}: no such file or folder")
+            raise DataError(
+                f"{file}: no such file or folder",
+                hint='Check the path; quote patterns such as "night/*.h5".',
+            )
     stamps = manifest["signatures"]["predict"]["inputs"].get("stamps", {})
     mark = fingerprint(manifest)
     if len(stamps.get("shape", ())) > 4:

@@ -153,7 +153,10 @@ def fit_components(
     size = len(mean)
     variance, vectors = eigh(covariance, subset_by_index=[size - components, size - 1])
     if not variance[-1] > 0:
-        raise DataError("the training rows are all equal: there is nothing to learn")
+        raise DataError(
+            "the training rows are all equal: there is nothing to learn",
+            hint="Check the files with: kastro data describe",
+        )
     scale = float(np.sqrt(np.mean(np.maximum(variance, 0.0))))
     basis = vectors[:, ::-1].T
     return mean.astype("float32"), np.ascontiguousarray(basis, "float32"), scale

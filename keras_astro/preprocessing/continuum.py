@@ -121,7 +121,8 @@ class PseudoContinuum(keras.layers.Layer):
         if not bins > degree >= 0:
             raise ConfigError(
                 f"continuum: a polynomial of degree {degree} needs more than "
-                f"{degree} bins, received {bins}"
+                f"{degree} bins, received {bins}",
+                hint="Raise preprocessing.continuum_bins, or lower continuum_degree.",
             )
         self.bins = bins
         self.smooth_pixels = smooth_pixels
@@ -133,7 +134,8 @@ class PseudoContinuum(keras.layers.Layer):
         if not self.width:
             raise ConfigError(
                 f"preprocessing.continuum_bins = {self.bins}: spectra have only "
-                f"{pixels} pixels"
+                f"{pixels} pixels",
+                hint="Lower preprocessing.continuum_bins.",
             )
         place = np.linspace(-1, 1, pixels)
         center = place[: self.width * self.bins].reshape(self.bins, -1).mean(axis=1)

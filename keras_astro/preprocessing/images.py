@@ -127,7 +127,8 @@ class MeanBin(keras.layers.Layer):
         if input_shape[1] % self.pixels or input_shape[2] % self.pixels:
             raise ConfigError(
                 f"preprocessing.bin_pixels = {self.pixels} does not divide the image "
-                f"of {input_shape[1]} x {input_shape[2]} pixels"
+                f"of {input_shape[1]} x {input_shape[2]} pixels",
+                hint="Set preprocessing.bin_pixels to a divisor, or to 1.",
             )
         super().build(input_shape)
 

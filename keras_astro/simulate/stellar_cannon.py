@@ -62,7 +62,8 @@ class CannonModel:
             raise DataError(
                 f"wavelengths of {wavelength[0]:.0f}-{wavelength[-1]:.0f} A reach "
                 f"beyond the model's {self.wavelength[0]:.0f}-"
-                f"{self.wavelength[-1]:.0f} A"
+                f"{self.wavelength[-1]:.0f} A",
+                hint="Ask for wavelengths inside of these.",
             )
         theta = [np.interp(wavelength, self.wavelength, row) for row in self.theta.T]
         return CannonModel(

@@ -77,7 +77,8 @@ class AlertsTask(Task):
         if unknown:
             raise ConfigError(
                 f"simulation.shares: {', '.join(sorted(unknown))} is no class; the "
-                f"classes are {', '.join(CLASSES)}"
+                f"classes are {', '.join(CLASSES)}",
+                hint="Name classes of this list alone.",
             )
         prior = AlertSimulation(
             shares=dict(config.simulation.shares),

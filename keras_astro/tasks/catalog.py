@@ -206,7 +206,10 @@ def load_config(task_or_path: str, overrides: Sequence[str] = ()) -> RunConfig:
     if path.suffix in {".yaml", ".yml"}:
         values, where = read_yaml(path), str(path)
         if "task" not in values:
-            raise ConfigError(f"{path}: expected a `task` key, e.g. `task: lensing`")
+            raise ConfigError(
+                f"{path}: expected a `task` key, e.g. `task: lensing`",
+                hint="kastro tasks lists the cases.",
+            )
     else:
         values, where = {"task": entry(task_or_path).name}, "--set"
     values = set_values(values, overrides)

@@ -63,7 +63,10 @@ def read_labels(sample: Sample) -> np.ndarray:
         )
     labels = np.stack([sample.targets[name] for name in LABELS], axis=1)
     if not np.isfinite(labels).all():
-        raise DataError(f"{sample.name}: expected finite labels in all training rows")
+        raise DataError(
+            f"{sample.name}: expected finite labels in all training rows",
+            hint="Leave out rows whose labels are not known.",
+        )
     return labels.astype("float32")
 
 

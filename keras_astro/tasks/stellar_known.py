@@ -61,7 +61,8 @@ class KnownStars:
         if len(truth) < 2:
             raise DataError(
                 f"{sample.name}: expected two or more labelled stars, "
-                f"found {len(truth)}"
+                f"found {len(truth)}",
+                hint="Name more with --labels, or leave it out.",
             )
         found = stem.predict_on_batch(model_inputs(sample))
         seen, good = (np.asarray(found[name]) for name in ("normalised", "good"))

@@ -112,7 +112,10 @@ def _arrays(path: Path, names: Sequence[str]) -> list[h5py.Dataset]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DataError(f"{path}: not an HDF5 file that can be read") from error
+        raise DataError(
+            f"{path}: not an HDF5 file that can be read",
+            hint="Convert it with: kastro data convert",
+        ) from error
     absent = [name for name in names if name not in file]
     if absent:
         raise DataError(

@@ -71,7 +71,8 @@ def _from_tf_config(text: str) -> Cluster:
         elif task["type"] != "chief":
             raise UsageError(
                 f"TF_CONFIG: a task of type {task['type']} cannot train; expected "
-                "chief or worker"
+                "chief or worker",
+                hint="Start workers with kastro launch, which sets TF_CONFIG.",
             )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
@@ -80,7 +81,10 @@ def _from_tf_config(text: str) -> Cluster:
             '"task": {"type": "worker", "index": 0}}.',
         ) from error
     if not 0 <= index < len(addresses):
-        raise UsageError(f"TF_CONFIG: task {index} of {len(addresses)} workers")
+        raise UsageError(
+            f"TF_CONFIG: task {index} of {len(addresses)} workers",
+            hint="Start workers with kastro launch, which sets TF_CONFIG.",
+        )
     return Cluster(addresses, index)
 
 

@@ -55,7 +55,8 @@ def finetune(
     if len(observed) < MINIMUM_OBSERVED:
         raise DataError(
             f"{observed.name}: expected at least {MINIMUM_OBSERVED} observed rows, "
-            f"found {len(observed)}"
+            f"found {len(observed)}",
+            hint="Name more files; --data can be repeated.",
         )
     config = run.config
     keras.utils.set_random_seed(config.seed)

@@ -60,7 +60,10 @@ class Run:
         try:
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"{path}: cannot be made ({error.strerror})") from error
+            raise DataError(
+                f"{path}: cannot be made ({error.strerror})",
+                hint="Choose a folder that you may write to with -o.",
+            ) from error
         write_text(run.path / "config.yaml", config.to_yaml())
         write_json(run.path / "env.json", environment())
         return run
@@ -149,7 +152,10 @@ class Run:
 
     def _check_same(self, config: RunConfig) -> None:
         if not (self.path / "config.yaml").is_file():
-            raise ArtefactError(f"{self.path}: nothing to resume, no config.yaml")
+            raise ArtefactError(
+                f"{self.path}: nothing to resume, no config.yaml",
+                hint="Leave out --resume, or list runs with: kastro runs list",
+            )
         if self.config.digest() != config.digest():
             raise ArtefactError(
                 f"{self.path}: was started with other settings",

@@ -167,7 +167,8 @@ def make_split(
     if normal < MINIMUM_ROWS:
         raise DataError(
             f"expected at least {MINIMUM_ROWS} rows not labelled as anomalies to train "
-            f"on, found {normal}"
+            f"on, found {normal}",
+            hint="Name more data; --data can be repeated.",
         )
     test = data.test_fraction
     if test is None:

@@ -136,7 +136,8 @@ def open_packets(path: Path, schema: Schema, *, on_bad, progress) -> MemorySourc
         name, reason = bad[0]
         raise DataError(
             f"{path}: none of {len(bad)} packets can be read; the first, {name}: "
-            f"{reason}"
+            f"{reason}",
+            hint="Give --schema where packets carry none; else download them again.",
         )
     if odd and on_bad == "raise":
         raise DataError(
@@ -195,7 +196,8 @@ def from_stamps(
     if key is None:
         raise DataError(
             f"{name}: expected an array named stamps, found "
-            f"{', '.join(arrays) or 'none'}"
+            f"{', '.join(arrays) or 'none'}",
+            hint="Name it stamps, (row, y, x, 3): science, template, difference.",
         )
     stamps = triplets(np.asarray(arrays[key]), f"{name}: {key}")
     rows = len(stamps)
@@ -236,14 +238,16 @@ def triplets(stamps: np.ndarray, name: str) -> np.ndarray:
     if stamps.dtype.kind not in "iuf" or stamps.ndim != 4 or not stamps.size:
         raise DataError(
             f"{name}: expected numbers (row, y, x, 3), found {stamps.dtype} "
-            f"{stamps.shape}"
+            f"{stamps.shape}",
+            hint="Give science, template and difference on the last axis.",
         )
     if stamps.shape[-1] != 3 and stamps.shape[1] == 3:
         stamps = np.moveaxis(stamps, 1, -1)
     if stamps.shape[-1] != 3 or stamps.shape[1] != stamps.shape[2]:
         raise DataError(
             f"{name}: expected square science, template and difference stamps "
-            f"(row, y, x, 3), found {stamps.shape}"
+            f"(row, y, x, 3), found {stamps.shape}",
+            hint="Cut the stamps to squares.",
         )
     stamps = np.array(stamps, np.float32)
     stamps[~(np.abs(stamps) < SENTINEL)] = np.nan

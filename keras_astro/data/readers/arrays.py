@@ -77,13 +77,17 @@ def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> 
         )
     if arrays[found].dtype.kind not in "biuf":
         raise DataError(
-            f"{name}: expected numbers in {found}, found {arrays[found].dtype}"
+            f"{name}: expected numbers in {found}, found {arrays[found].dtype}",
+            hint="Save the array as floats.",
         )
     values = np.asarray(arrays[found], dtype=np.float32)
     if values.ndim == len(field.axes):
         values = values[..., None]
     if not values.size:
-        raise DataError(f"{name}: expected data in {found}, found no rows or pixels")
+        raise DataError(
+            f"{name}: expected data in {found}, found no rows or pixels",
+            hint="Check the file with: kastro data describe",
+        )
     bad = 1.0 - np.isfinite(values).mean()
     if bad and not field.gaps:
         raise DataError(

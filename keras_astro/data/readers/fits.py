@@ -51,7 +51,8 @@ def open_fits(path: Path, schema: Schema, **options) -> MemorySource | FitsFolde
     if array.ndim not in (3, 4):
         raise DataError(
             f"{path}: expected an image (y, x) or a cube (row, y, x), found "
-            f"{array.ndim} axes {array.shape}"
+            f"{array.ndim} axes {array.shape}",
+            hint="Give an extension with an image.",
         )
     images = array[..., None] if array.ndim == 3 else np.moveaxis(array, 1, -1)
     wrong = next((w for im in images if (w := fault(im, expected=None))), None)
@@ -101,7 +102,10 @@ def first_image(file: BinaryIO, name: str) -> np.ndarray:
     """
     found = read_hdus(file, name, first=True)
     if not found:
-        raise DataError(f"{name}: expected an image in the FITS file, found none")
+        raise DataError(
+            f"{name}: expected an image in the FITS file, found none",
+            hint="Give an extension with an image.",
+        )
     return found[0][2]
 
 
@@ -169,5 +173,6 @@ def bands_last(array: np.ndarray, name: str) -> np.ndarray:
     if array.ndim == 3 and array.shape[0] <= 8:
         return np.moveaxis(array, 0, -1)
     raise DataError(
-        f"{name}: expected axes (y, x) or (band, y, x), found shape {array.shape}"
+        f"{name}: expected axes (y, x) or (band, y, x), found shape {array.shape}",
+        hint="Save one image a file, or a cube with rows first.",
     )

@@ -68,9 +68,15 @@ class ImageZip(FileSource):
         try:
             content = self.archive.read(member)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise DataError(f"{member}: damaged inside the archive") from error
+            raise DataError(
+                f"{member}: damaged inside the archive",
+                hint="Copy or download the archive again.",
+            ) from error
         except (RuntimeError, NotImplementedError) as error:
-            raise DataError(f"{member}: encrypted or packed unusually") from error
+            raise DataError(
+                f"{member}: encrypted or packed unusually",
+                hint="Pack it anew without a password.",
+            ) from error
         return decode_image(content, member)
 
 
@@ -94,11 +100,16 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
                 image = image.convert("RGB" if _coloured(image) else "L")
             array = np.asarray(image, dtype=np.float32)
     except UnidentifiedImageError as error:
-        raise DataError(f"{name}: not a JPEG or PNG image") from error
+        raise DataError(
+            f"{name}: not a JPEG or PNG image", hint="Save it as PNG, or leave it out."
+        ) from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{name}: too many pixels ({error})") from error
     except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise DataError(f"{name}: truncated or damaged image ({error})") from error
+        raise DataError(
+            f"{name}: truncated or damaged image ({error})",
+            hint="Copy or download it again.",
+        ) from error
     return array[..., None] if array.ndim == 2 else array
 
 

@@ -58,19 +58,28 @@ def open_source(
     path = Path(path)
     options = {"on_bad": on_bad, "progress": progress}
     if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+        raise DataError(
+            f"{path}: no such file or folder",
+            hint="Check the path; without --data, rows are simulated.",
+        )
     if path.is_file() and NAME.search(path.name) and path.stat().st_size:
         return open_tfrecord(path, schema, _named_arrays(schema))
     if schema.inputs[0].axes == ("pixel",):
         if path.is_file() and not path.stat().st_size:
-            raise DataError(f"{path}: expected data, found an empty file")
+            raise DataError(
+                f"{path}: expected data, found an empty file",
+                hint="Copy or download it again.",
+            )
         return open_spectra(path, schema, **options)
     if schema.inputs[0].axes[-1:] == ("channel",):
         # Alerts need a library of their own, which other cases do without.
         from keras_astro.data.readers.alerts import open_alerts
 
         if path.is_file() and not path.stat().st_size:
-            raise DataError(f"{path}: expected data, found an empty file")
+            raise DataError(
+                f"{path}: expected data, found an empty file",
+                hint="Copy or download it again.",
+            )
         return open_alerts(path, schema, **options)
     if "psf_fwhm_arcsec" in schema.group("inputs") and _has_fits(path):
         return open_cutouts(path, schema, **options)
@@ -78,7 +87,10 @@ def open_source(
         folder = FitsFolder if _has_fits(path) else ImageFolder
         return folder(path, schema, **options)
     if not path.stat().st_size:
-        raise DataError(f"{path}: expected data, found an empty file")
+        raise DataError(
+            f"{path}: expected data, found an empty file",
+            hint="Copy or download it again.",
+        )
     name = path.name.lower()
     if name.endswith(HDF5_SUFFIXES):
         return open_h5(path, schema)
@@ -92,7 +104,8 @@ def open_source(
         return ImageFile(path, schema, **options)
     raise DataError(
         f"{path}: expected .h5, .npz, .zip, .fits, .jpg, .png or a folder of images, "
-        f"found a file of unknown suffix {path.suffix!r}"
+        f"found a file of unknown suffix {path.suffix!r}",
+        hint="Convert it first: kastro data convert writes a store.",
     )
 
 
@@ -198,7 +211,10 @@ def open_many(paths: Sequence[str | Path], schema: Schema, **options) -> Source:
         DataError: If no path is given, or one of them cannot be opened.
     """
     if not paths:
-        raise DataError("expected at least one data file or folder, received none")
+        raise DataError(
+            "expected at least one data file or folder, received none",
+            hint="Name one with --data.",
+        )
     files = [file for path in paths for file in expand(path)]
     sources = [open_source(file, schema, **options) for file in files]
     return sources[0] if len(sources) == 1 else Joined(sources)

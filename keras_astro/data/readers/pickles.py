@@ -90,7 +90,8 @@ def read_pickle(path: Path) -> dict[str, np.ndarray]:
     ) as error:
         raise DataError(
             f"{path}: expected a pickle of arrays, found one damaged "
-            f"({type(error).__name__})"
+            f"({type(error).__name__})",
+            hint="Copy or download it again.",
         ) from error
     arrays = dict(_arrays(found, ""))
     if not arrays:

@@ -43,7 +43,10 @@ def expand(path: str | Path) -> list[Path]:
         return [path]
     found = sorted(map(Path, glob.glob(str(path), recursive=True)), key=_order)
     if not found:
-        raise DataError(f"{path}: no file matches this pattern")
+        raise DataError(
+            f"{path}: no file matches this pattern",
+            hint="Check the pattern, and put it in quotes.",
+        )
     return found
 
 

@@ -142,7 +142,10 @@ def _open_fits(path: Path, schema: Schema, on_bad, progress) -> MemorySource:
             if file.name.lower().endswith(FITS_SUFFIXES) and file.name[0] != "."
         )
     if not files:
-        raise DataError(f"{path}: expected FITS tables of spectra, found none")
+        raise DataError(
+            f"{path}: expected FITS tables of spectra, found none",
+            hint="Give a column of flux and one of wavelengths.",
+        )
     rows, quarantined = [], []
     for number, file in enumerate(files):
         try:
@@ -154,7 +157,10 @@ def _open_fits(path: Path, schema: Schema, on_bad, progress) -> MemorySource:
         if progress:
             progress(number + 1, len(files))
     if not rows:
-        raise DataError(f"{path}: none of {len(files)} files holds a spectrum")
+        raise DataError(
+            f"{path}: none of {len(files)} files holds a spectrum",
+            hint="Check one of them with: kastro data describe",
+        )
     source = MemorySource(_stacked(rows, schema, str(path)))
     source.quarantined = quarantined
     return source
