@@ -113,7 +113,9 @@ def export_run(
         elif chosen.fmt == "onnx":
             artefact = _write_onnx(staging, endpoints, manifest)
         else:
-            artefact = _write_tflite(staging, endpoints, chosen, manifest, fitted)
+            artefact = _write_tflite(
+                staging, endpoints, chosen, manifest, fitted, task.merit
+            )
         story(f"verifying on {len(sample)} held-out rows in a fresh process")
         found = verify(
             artefact,
@@ -193,9 +195,10 @@ def _write_saved_model(staging, endpoints, manifest, rows) -> Path:
     return staging / name
 
 
-def _write_tflite(staging, endpoints, chosen: Profile, manifest, fitted) -> Path:
+def _write_tflite(staging, endpoints, chosen: Profile, manifest, fitted, merit) -> Path:
     path = staging / f"{manifest['task']}-{chosen.quantize}.tflite"
-    path.write_bytes(convert(endpoints, quantize=chosen.quantize, rows=fitted))
+    options = {"quantize": chosen.quantize, "rows": fitted, "merit": merit}
+    path.write_bytes(convert(endpoints, **options))
     manifest = manifest | _integers(path, chosen)
     append_files(path, manifest, model_card(manifest))
     return path

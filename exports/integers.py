@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -14,7 +14,13 @@ from keras_astro.exports.flat_model import Kernel, kernels, load, values, with_p
 from keras_astro.exports.layer_inputs import moments_of
 from keras_astro.exports.profiles import Profile
 from keras_astro.exports.rounding import compensated, nearest
-from keras_astro.exports.verify import FLAGS, STEPS, limit_of, rms_over_sd
+from keras_astro.exports.verify import (
+    FLAGS,
+    STEPS,
+    limit_of,
+    predicted,
+    rms_over_sd,
+)
 
 # Rows at a time.
 BLOCK = 16
@@ -25,9 +31,13 @@ FEWEST_ROWS = 10
 FLOATS = "Export in float16 instead."
 
 Arrays = dict[str, np.ndarray]
+# Figures of merit of outputs of `predict`, for the truth that is given first.
+Merit = Callable[[Arrays, Arrays], dict[str, float]]
 
 
-def to_integers(content: bytes, rows: Arrays, profile: Profile) -> bytes:
+def to_integers(
+    content: bytes, rows: Arrays, profile: Profile, *, merit: Merit | None = None
+) -> bytes:
     """Rounds the weights of a file, and keeps layers in floats that integers spoil.
 
     Every wide dense layer and convolution first multiplies integers. While an output
@@ -38,6 +48,8 @@ def to_integers(content: bytes, rows: Arrays, profile: Profile) -> bytes:
         content: A file in float32.
         rows: Real input rows by name, for every signature of the file.
         profile: Whose bounds hold.
+        merit: At most 1 each. Their loss is measured with the answers of `content` for
+            truth: of so few rows the truth itself would say little of it.
 
     Raises:
         DataError: If the rows are too few.
@@ -51,7 +63,10 @@ def to_integers(content: bytes, rows: Arrays, profile: Profile) -> bytes:
 
     def excess(held: Set[int]) -> float:
         made = outputs_of(with_integers(content, rounded, held), rows)
-        return largest_excess(made, wanted, profile)
+        found = largest_excess(made, wanted, profile)
+        if merit is None or not np.isfinite(found):
+            return found
+        return max(found, merit_excess(made, wanted, merit, profile))
 
     held: set[int] = set()
     by_harm: list[int] | None = None
@@ -90,6 +105,21 @@ def largest_excess(found: Arrays, wanted: Arrays, profile: Profile) -> float:
         if output not in (*STEPS, *FLAGS):
             ratios.append(rms_over_sd(found[name], value) / limit_of(output, profile))
     return max(ratios)
+
+
+def merit_excess(
+    found: Arrays, wanted: Arrays, merit: Merit, profile: Profile
+) -> float:
+    """The error that loses most merit, over that which loses what the profile allows.
+
+    Losses grow as squares of errors, so that half an error is a quarter of a loss.
+    """
+    before, after = predicted(wanted), predicted(found)
+    if not before:
+        return 0.0
+    best, left = merit(before, before), merit(before, after)
+    losses = [(best[name] - left[name]) / profile.merit_loss for name in best]
+    return float(np.sqrt(max([0.0, *losses])))
 
 
 def _rounded(content: bytes, found: Mapping[int, Kernel], rows: Arrays):

@@ -22,7 +22,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_astro.errors import VerificationError
 from keras_astro.exports.halves import to_halves
-from keras_astro.exports.integers import to_integers
+from keras_astro.exports.integers import Merit, to_integers
 from keras_astro.exports.profiles import profile
 from keras_astro.exports.saved_model import input_signature, serving, track
 from keras_astro.inference.hashes import sha256
@@ -32,7 +32,11 @@ CALIBRATION_ROWS = 100
 
 
 def convert(
-    endpoints: dict[str, keras.Model], *, quantize: str, rows: dict[str, np.ndarray]
+    endpoints: dict[str, keras.Model],
+    *,
+    quantize: str,
+    rows: dict[str, np.ndarray],
+    merit: Merit | None = None,
 ) -> bytes:
     """Converts signatures into one file that shares their weights.
 
@@ -43,6 +47,7 @@ def convert(
         endpoints: Models with dict inputs and outputs by signature name.
         quantize: `none`, `float16`, `dynamic` or `int8`.
         rows: Real input rows by name, on which int8 rounds its weights.
+        merit: What int8 may not lose, see `to_integers`.
 
     Raises:
         DataError: If the rows are too few for int8.
@@ -52,7 +57,7 @@ def convert(
     if quantize == "float16":
         return to_halves(content)
     if quantize == "int8":
-        return to_integers(content, rows, profile("tflite", "int8"))
+        return to_integers(content, rows, profile("tflite", "int8"), merit=merit)
     return content
 
 

@@ -202,7 +202,7 @@ def _flips(
 
 
 def _merit_loss(merit: Merit, found, expected, profile: Profile) -> dict[str, float]:
-    before, after = (merit(_predicted(o)) for o in (expected, found))
+    before, after = (merit(predicted(o)) for o in (expected, found))
     measured = {}
     for name, value in before.items():
         loss = value - after[name]
@@ -220,7 +220,8 @@ def _merit_loss(merit: Merit, found, expected, profile: Profile) -> dict[str, fl
     return measured
 
 
-def _predicted(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def predicted(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What `predict` gives, by name, of outputs by `signature/output`."""
     start = "predict/"
     return {k.removeprefix(start): v for k, v in outputs.items() if k.startswith(start)}
 

@@ -9,7 +9,12 @@ import pytest
 
 from keras_astro.exports.flat_model import kernels, load
 from keras_astro.exports.integer_shares import shares
-from keras_astro.exports.integers import largest_excess, outputs_of, to_integers
+from keras_astro.exports.integers import (
+    largest_excess,
+    merit_excess,
+    outputs_of,
+    to_integers,
+)
 from keras_astro.exports.layer_inputs import moments_of
 from keras_astro.exports.profiles import profile
 from keras_astro.exports.tflite import convert
@@ -154,3 +159,21 @@ def test_moments_of_all_kernels_are_held_once():
     held = sum(value.nbytes for value in moments.values())
     assert len(moments) == 6
     assert peak < 1.5 * held
+
+
+def test_a_merit_that_integers_would_lose_keeps_layers_in_floats():
+    content, _ = floats((32,), two_layers)
+    plain = to_integers(content, ROWS, INT8)
+
+    def explained(truth, outputs):
+        left = np.mean((outputs["y"] - truth["y"]) ** 2) / truth["y"].var()
+        return {"r2": float(1 - left)}
+
+    wanted = outputs_of(content, ROWS)
+    lost = merit_excess(outputs_of(plain, ROWS), wanted, explained, INT8)
+    assert 0 < lost < 0.5
+    # Of a loss that is a fifth of what integers cost, the error is less than half.
+    strict = dataclasses.replace(INT8, merit_loss=INT8.merit_loss * lost**2 / 5)
+    made = to_integers(content, ROWS, strict, merit=explained)
+    assert shares(made)["multiply_adds"] < 1 == shares(plain)["multiply_adds"]
+    assert merit_excess(outputs_of(made, ROWS), wanted, explained, strict) < 5**0.5
