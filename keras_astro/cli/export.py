@@ -15,13 +15,16 @@ from keras_astro.cli.output import answer, load_tensorflow, story
     "fmt",
     type=click.Choice(["saved_model", "tflite", "onnx"]),
     required=True,
-    help="onnx has the signature predict alone, in float32.",
+    help="tflite: one file, which runs without TensorFlow. saved_model: for TensorFlow "
+    "and TF Serving. onnx: the signature predict alone.",
 )
 @click.option(
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8"]),
     default=None,
-    help="Default: float16 for tflite, else none.",
+    help="Bits of a .tflite file's weights: none 32, float16 16 (the default), dynamic "
+    "and int8 8. int8 computes with integers where outputs allow it, and needs 10 "
+    "calibration rows. Other formats have 32.",
 )
 @click.option(
     "-o",
@@ -29,19 +32,25 @@ from keras_astro.cli.output import answer, load_tensorflow, story
     "folder",
     type=click.Path(path_type=Path),
     default=None,
-    help="Folder. Default: exports/<format>-<type> in the run.",
+    help="Folder. Default: exports/<format>-<type> in the run, and for a preset "
+    "exports/NAME-float16 here.",
 )
 @click.option(
     "--data",
     "paths",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Rows to verify on. Default: rows that the run held back.",
+    help="Rows to verify on; labels are used where they have any. Default: rows that "
+    "the run held back. Repeatable.",
 )
 @overwrite_option
 @json_option
 def export(run, fmt, quantize, folder, paths, overwrite, as_json):
     """Export RUN (default: the latest finished one) and verify the artefact.
+
+    A fresh process loads the artefact and must give the model's answers on rows that
+    trained nothing; verification.json beside it says how near they are. If they are too
+    far off, the exit code is 6 and no artefact is left.
 
     preset:NAME in place of RUN gives a copy of that preset's .tflite file.
 

@@ -36,7 +36,8 @@ from keras_astro.cli.output import EpochProgress, answer, load_tensorflow, story
     "layers",
     multiple=True,
     metavar="LAYER",
-    help="Layers to train on, by name; * and ? stand for any characters. Repeatable.",
+    help="Layers to train on, by name; * and ? stand for any characters. Repeatable. "
+    "Default: finetune.layers of RUN.",
 )
 @run_option
 @set_option
@@ -45,7 +46,8 @@ from keras_astro.cli.output import EpochProgress, answer, load_tensorflow, story
 def finetune(parent, paths, labelled, layers, folder, overrides, overwrite, as_json):
     """Move RUN to observed data without labels, into a new run folder.
 
-    RUN itself stays as it is. Settings are those of RUN, and finetune.* of its case.
+    RUN is a finished run of the stellar case, and stays as it is; its own data must
+    still be there. Settings are those of RUN, and finetune.* among them.
 
     Example: kastro finetune runs/stellar-train-1 --data night.h5
     """

@@ -10,9 +10,11 @@ from keras_astro.cli.output import answer
 @click.argument("artefact", type=ArtefactPath())
 @json_option
 def inspect(artefact, as_json):
-    """Print the model card of ARTEFACT, or of a run, after checking its hashes.
+    """Print the model card of ARTEFACT, after checking its hashes.
 
-    No model is loaded, so TensorFlow is not needed.
+    ARTEFACT is a .tflite or .onnx file, a SavedModel folder, a run or preset:NAME. The
+    card has its figures, its inputs and outputs with their units, and its limits. No
+    model is loaded, so TensorFlow is not needed.
 
     Example: kastro inspect lensing.tflite
     """

@@ -52,10 +52,12 @@ drift_option = click.option(
     help="Rows that are compared at a time with those the model was made for.",
 )
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Replace what is there."
+    "--overwrite", is_flag=True, help="Replace the output where it exists."
 )
 resume_option = click.option(
-    "--resume", is_flag=True, help="Continue in the same folder with the same settings."
+    "--resume",
+    is_flag=True,
+    help="Go on where the same command was stopped; settings must be the same.",
 )
 jobs_option = click.option(
     "--jobs",

@@ -40,7 +40,7 @@ from keras_astro.cli.output import RowProgress, answer, load_tensorflow, story
 @click.option(
     "--refine",
     is_flag=True,
-    help="Improve latents row by row by least squares, with errors; spectra only.",
+    help="Improve latents row by row by least squares, with errors; cgm only.",
 )
 @jobs_option
 @scheduler_option
@@ -63,14 +63,20 @@ def predict(
 ):
     """Score the files PATHS with MODEL into a table.
 
-    MODEL is a run, an artefact or preset:NAME; a .tflite file needs no TensorFlow.
-    PATHS are files, folders, or patterns in quotes. Of several, and of large stores,
-    the results are kept as they come: after an interruption or a kill the same command
-    with --resume goes on, and the table is the same.
+    MODEL is a run, an artefact or preset:NAME. Neither .tflite files nor presets need
+    TensorFlow; .onnx files need onnxruntime. PATHS are files, folders, or patterns in
+    quotes. Of several, and of large stores, the results are kept as they come: after an
+    interruption or a kill the same command with --resume goes on, and the table is the
+    same.
 
-    Unreadable files are set aside with their reason, in a file beside the table, and
-    the rest goes on; a galaxy that cannot be measured keeps its row, with the reason.
-    The answer says whether the rows look like those that the model was made for.
+    The table has a row for each row of the files: its id, the model's outputs, with
+    their units where the format has room for units, and warnings under quality. kastro
+    inspect MODEL says what the outputs mean.
+
+    Unreadable files are set aside, their reasons in NAME-quarantined.csv beside the
+    table, and the rest goes on; a galaxy that cannot be measured keeps its row, with
+    the reason. The answer says whether the rows look like those that the model was
+    made for.
 
     Example: kastro predict preset:lensing nights/ -o scores.ecsv --jobs 4
     """

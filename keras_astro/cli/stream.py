@@ -95,11 +95,13 @@ def stream(
 ):
     """Classify a stream of alert packets with MODEL.
 
-    MODEL is a .tflite artefact, preset:alerts, or a run.
+    MODEL is an artefact of the alerts case, preset:alerts, or a run. Neither .tflite
+    files nor the preset need TensorFlow.
 
     Every packet ends as a row in the sink, or in rejected.jsonl with the reason. A
     stream that was stopped or killed goes on where it was: nothing is lost, and at
-    most what was not flushed is written twice. SIGTERM ends it after the batch in hand.
+    most what was not flushed is written twice. It ends with its source, with --follow
+    never; SIGTERM ends it after the batch in hand.
 
     Example: kastro stream alerts.tflite --source night/ --sink rows/
     """

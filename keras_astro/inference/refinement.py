@@ -51,7 +51,7 @@ def refine_latents(
         raise ArtefactError(
             f"{predictor.path}: cannot refine latents, it has the signatures "
             f"{', '.join(predictor.signatures)} alone",
-            hint="Export it as float32 or float16, or predict without --refine.",
+            hint="Leave out --refine: runs of cgm have it, and exports but onnx.",
         )
     seen = predictor.run("observe", dict(inputs), batch_size=BATCH)
 
