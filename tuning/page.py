@@ -86,7 +86,7 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
         f"{len(completed)} trials by {tune.oracle} search in {_duration(seconds)}"
         f"{f', {len(failed)} failed' if failed else ''}"
         f"{f', {pruned} stopped early' if pruned else ''}. The objective is "
-        f"{result.space.objective}; lower is better."
+        f"{result.space.objective}; lower is better.{_fixed(result)}"
     )
     content = {
         "axes": [_axis(axis) for axis in axes],
@@ -129,7 +129,7 @@ def _trial(record: TrialRecord, axes: list[Axis]) -> dict[str, Any]:
         "heights": [height(a, v) for a, v in zip(axes, values, strict=True)],
         "texts": ["" if v is None else text(v) for v in values],
         "note": f"trial {record.number}, {record.seconds:.0f} s"
-        + (f", continues trial {record.parent}" if record.parent else ""),
+        + (f", trial {record.parent} for longer" if record.parent else ""),
     }
 
 
@@ -141,6 +141,12 @@ def _best(result: SearchResult) -> str:
         f"<div><dt>{escape(key)}</dt><dd>{escape(text(found))}</dd></div>"
         for key, found in facts.items()
     )
+
+
+def _fixed(result: SearchResult) -> str:
+    """What was not searched because its value was asked for, in a sentence."""
+    given = [f"{key} = {value}" for key, value in result.space.fixed_texts.items()]
+    return f" Not searched, as asked: {', '.join(given)}." if given else ""
 
 
 def _front(result: SearchResult) -> str:
