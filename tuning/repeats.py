@@ -78,7 +78,7 @@ def section(result: SearchResult) -> str:
         _row(record, named.get(record.number, ""), tune.epochs) for record in found
     )
     rule = (
-        f"{_best(len(found))} trained again, with {tune.seeds} seeds each of "
+        f"{_again(len(found))} with {tune.seeds} seeds of "
         f"weights and order that the search had not used, for {_epochs(tune.epochs)}. "
         "The lowest mean is chosen"
         + ("" if len(tune.objectives) == 1 else " in place of the lowest objective")
@@ -94,8 +94,10 @@ def section(result: SearchResult) -> str:
     )
 
 
-def _best(number: int) -> str:
-    return "The best was" if number == 1 else f"The best {number} were"
+def _again(number: int) -> str:
+    if number == 1:
+        return "The best was trained again,"
+    return f"The best {number} were trained again, each"
 
 
 def _epochs(number: int) -> str:
