@@ -16,14 +16,12 @@ def write_saved_model(endpoints: dict[str, keras.Model], folder: Path) -> None:
             is also `serving_default`.
         folder: The version folder, e.g. `lensing/1`.
     """
+    # The first is `serving_default` as well, by the same function; one of its own would
+    # be traced anew, which takes as long as any other signature.
+    endpoints = {"predict": endpoints["predict"]} | endpoints
     archive = track(endpoints)
     for name, endpoint in endpoints.items():
         archive.add_endpoint(name, serving(endpoint), input_signature(endpoint))
-    archive.add_endpoint(
-        "serving_default",
-        serving(endpoints["predict"]),
-        input_signature(endpoints["predict"]),
-    )
     archive.write_out(str(folder), verbose=False)
 
 

@@ -78,6 +78,8 @@ class TuneConfig(Section):
     # each, and the lowest mean is chosen.
     seeds: int = Field(1, ge=1)
     top: int = Field(3, ge=1)
+    # Settings that a search would vary and that keep their value in all trials.
+    fixed: tuple[str, ...] = ()
     # A trial beyond a limit fails, and the search goes on.
     trial_seconds: float | None = Field(None, gt=0)
     trial_memory_mb: float | None = Field(None, gt=0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import re
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,6 @@ from keras_tuner.errors import FailedTrialError
 from keras_astro.config import RunConfig, build_config
 from keras_astro.errors import ConfigError
 from keras_astro.tasks.base import Parts, Task
-from keras_astro.training.checkpoint import Checkpoints
 from keras_astro.training.files import write_text
 from keras_astro.training.fit import fit_stage
 from keras_astro.training.strategy import Team
@@ -111,8 +110,10 @@ class TaskTuner(base_tuner.BaseTuner):
     def measure(self, trial, config: RunConfig, *, seed: int) -> dict[str, float]:
         """Fits a trial and returns all that is finite of what it is judged by."""
         prepared = self.prepared.get(config)
+        # Before the seed is set: models are built to find it.
+        last = self.last_stage if config.tune.prune else None
         keras.utils.set_random_seed(seed)
-        models = self.fit(trial, config, prepared, seed=seed)
+        models = self.fit(trial, config, prepared, seed=seed, compared=last)
         found = self.task.objective(config, prepared, models)
         finite = {k: float(v) for k, v in found.items() if math.isfinite(v)}
         if "objective" not in finite:
@@ -137,46 +138,56 @@ class TaskTuner(base_tuner.BaseTuner):
         return int(sequence.generate_state(1)[0] >> 1)
 
     def fit(
-        self, trial, config: RunConfig, prepared: Any, *, seed: int
+        self,
+        trial,
+        config: RunConfig,
+        prepared: Any,
+        *,
+        seed: int,
+        compared: str | None = None,
     ) -> dict[str, keras.Model]:
-        """Fits all stages of a trial, from the weights of its parent if it has one."""
-        folder = self._start_folder(trial)
+        """Fits all stages of a trial, from their first weights.
+
+        At epochs of the stage `compared`, the last, the trial is compared with others
+        and may end.
+
+        A trial that goes on under hyperband is trained anew, for more epochs. Its rate
+        then falls once, over all of them, as in any training of that length. With the
+        weights of the round before, whose rate had come to zero, the epochs of that
+        round are saved and nearly all that they taught is lost.
+        """
         models: dict[str, keras.Model] = {}
-        stages = self.task.stages(config, prepared)
 
         def ask(epoch: int) -> bool:
-            whole = models | {stages[-1].name: stages[-1].model}
-            found = self.task.objective(config, prepared, whole)
+            found = self.task.objective(config, prepared, models)
             return self.rung(trial.trial_id, epoch, float(found["objective"]))
 
-        for stage in stages:
-            pruned = config.tune.prune and stage is stages[-1]
+        def report(name, epoch, epochs, logs):
+            self._tell("epoch", trial, epoch=epoch, epochs=epochs)
 
-            def report(name, epoch, epochs, logs):
-                self._tell("epoch", trial, epoch=epoch, epochs=epochs)
-
+        for stage in self.task.stages(config, prepared):
+            models[stage.name] = stage.model
+            rungs = [Rungs(stage.epochs, ask)] if stage.name == compared else []
             fit_stage(
                 stage,
                 config.train,
                 seed=seed,
-                checkpoints=folder and Checkpoints(folder, stage.name),
-                callbacks=[Rungs(stage.epochs, ask)] if pruned else [],
+                callbacks=rungs,
                 progress=report,
                 team=Team.of(config.train),
             )
-            models[stage.name] = stage.model
         return models
 
-    def _start_folder(self, trial) -> Path | None:
-        values = trial.hyperparameters.values
-        if "tuner/epochs" not in values:
-            return None
-        folder = Path(self.get_trial_dir(trial.trial_id)) / "checkpoints"
-        shutil.rmtree(folder, ignore_errors=True)
-        if "tuner/trial_id" in values:
-            parent = Path(self.get_trial_dir(values["tuner/trial_id"]))
-            shutil.copytree(parent / "checkpoints", folder)
-        return folder
+    @functools.cached_property
+    def last_stage(self) -> str:
+        """Name of the stage at whose epochs trials are compared.
+
+        A stage may be made only when those before it are fitted, so that which one is
+        the last is seen on stages that nobody fits.
+        """
+        config = self.trial_config({})
+        *_, last = self.task.stages(config, self.prepared.get(config))
+        return last.name
 
     def note(self, trial_id: str, facts: dict[str, Any]) -> None:
         """Keeps what KerasTuner's trial has no place for."""

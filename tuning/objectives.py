@@ -57,8 +57,8 @@ def front(
 ) -> list[TrialRecord]:
     """The completed trials that no other one dominates, best quality first.
 
-    A trial that another one continues is left out: they are one model, and two
-    measurements of its latency would both stand on the front.
+    A trial whose settings another one trains for longer is left out: two measurements
+    of one model's latency would both stand on the front.
     """
     best = ranked(records)
     continued = {record.parent for record in best}
@@ -73,7 +73,7 @@ def candidates(records: Sequence[TrialRecord], tune: TuneConfig) -> list[TrialRe
     """The trials that are trained again with other seeds, best quality first.
 
     With quality alone they are the `tune.top` best, else as many of the front. A trial
-    that another one continues has that one's settings and is left out.
+    whose settings another one trains for longer is left out.
     """
     if len(tune.objectives) > 1:
         return front(records, tune.objectives)[: tune.top]

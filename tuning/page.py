@@ -41,6 +41,7 @@ $front
 <section aria-label="Parallel coordinates">
 <h2>All trials</h2>
 <div class="bar">
+<label id="choice">Rounds <select id="rounds"></select></label>
 <label>Colour by <select id="colour"></select></label>
 <span class="ramp"><span>best</span><canvas id="ramp" width="120" height="10">
 </canvas><span>worst</span></span>
@@ -50,7 +51,8 @@ $front
 <div id="chart"></div>
 <p class="hint">Drag along an axis to keep the trials inside; click the axis to let
 all through again. Point at a line or at a row of the table to see one trial. Results
-stand in bold at the right.</p>
+stand in bold at the right.<span id="dashes" hidden> Dashed are trials of fewer epochs,
+whose results do not compare with those of more.</span></p>
 </section>
 <section aria-label="Table of trials">
 <h2>Leaderboard</h2>
@@ -76,6 +78,7 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
     """
     tune = result.config.tune
     completed = result.ranking
+    longer = {record.parent for record in completed}
     members = {record.number for record in result.front}
     failed = [r for r in result.records if r.status == "failed"]
     pruned = sum(record.status == "pruned" for record in result.records)
@@ -86,7 +89,7 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
         f"{len(completed)} trials by {tune.oracle} search in {_duration(seconds)}"
         f"{f', {len(failed)} failed' if failed else ''}"
         f"{f', {pruned} stopped early' if pruned else ''}. The objective is "
-        f"{result.space.objective}; lower is better."
+        f"{result.space.objective}; lower is better.{_fixed(result)}"
     )
     content = {
         "axes": [_axis(axis) for axis in axes],
@@ -95,6 +98,7 @@ def page(result: SearchResult, axes: list[Axis]) -> str:
             | {
                 "front": record.number in members,
                 "chosen": record.number == result.best.number,
+                "last": record.number not in longer or record == result.best,
             }
             for record in completed
         ],
@@ -126,10 +130,11 @@ def _trial(record: TrialRecord, axes: list[Axis]) -> dict[str, Any]:
     values = [value_of(record, axis.key) for axis in axes]
     return {
         "number": record.number,
+        "epochs": record.epochs,
         "heights": [height(a, v) for a, v in zip(axes, values, strict=True)],
         "texts": ["" if v is None else text(v) for v in values],
         "note": f"trial {record.number}, {record.seconds:.0f} s"
-        + (f", continues trial {record.parent}" if record.parent else ""),
+        + (f", trial {record.parent} for longer" if record.parent else ""),
     }
 
 
@@ -141,6 +146,12 @@ def _best(result: SearchResult) -> str:
         f"<div><dt>{escape(key)}</dt><dd>{escape(text(found))}</dd></div>"
         for key, found in facts.items()
     )
+
+
+def _fixed(result: SearchResult) -> str:
+    """What was not searched because its value was asked for, in a sentence."""
+    given = [f"{key} = {value}" for key, value in result.space.fixed_texts.items()]
+    return f" Not searched, as asked: {', '.join(given)}." if given else ""
 
 
 def _front(result: SearchResult) -> str:

@@ -6,6 +6,7 @@ const { axes, trials } = JSON.parse(document.getElementById("data").textContent)
 const chart = document.getElementById("chart");
 const table = document.getElementById("table");
 const colour = document.getElementById("colour");
+const rounds = document.getElementById("rounds");
 const count = document.getElementById("count");
 const clear = document.getElementById("clear");
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -40,13 +41,24 @@ function shade(t) {
   return `rgb(${mix.join(",")})`;
 }
 
+// Of settings that were trained in rounds, each of more epochs, the last or one round.
+const epochs = [...new Set(trials.map((t) => t.epochs))].sort((a, b) => a - b);
+const shown = (trial) => rounds.value === "all"
+  || (rounds.value === "last" ? trial.last : trial.epochs === Number(rounds.value));
+
+const dashes = (trial) => {
+  const fewer = epochs.length - 1 - epochs.indexOf(trial.epochs);
+  return fewer === 0 ? "" : `${Math.max(2, 12 / fewer)} 4`;
+};
+
 // Colours follow ranks, so that one bad trial does not make all others alike.
 function colours() {
   const axis = Number(colour.value);
-  const sorted = [...new Set(trials.map((t) => t.heights[axis]))]
+  const sorted = [...new Set(trials.filter(shown).map((t) => t.heights[axis]))]
     .sort((a, b) => a - b);
   const upward = /auc|accuracy|recall/.test(axes[axis].key);
   return trials.map((t) => {
+    if (!shown(t)) return "";
     const rank = sorted.indexOf(t.heights[axis]) / Math.max(1, sorted.length - 1);
     return shade(upward ? 1 - rank : rank);
   });
@@ -137,7 +149,7 @@ function drawAxis(root, axis, i, gap) {
   show();
 }
 
-const inside = (trial) => [...brushes].every(([i, [low, high]]) =>
+const inside = (trial) => shown(trial) && [...brushes].every(([i, [low, high]]) =>
   trial.heights[i] !== null && trial.heights[i] >= low && trial.heights[i] <= high);
 
 function nearest(x, y) {
@@ -204,18 +216,22 @@ function fillTable() {
 
 function refresh() {
   const paint = colours();
-  let kept = 0;
+  let kept = 0, there = 0;
   trials.forEach((trial, i) => {
-    const out = !inside(trial);
+    const out = !inside(trial), hidden = !shown(trial);
     kept += !out;
+    there += !hidden;
     lines[i].style.stroke = paint[i];
+    lines[i].style.strokeDasharray = dashes(trial);
+    lines[i].style.display = hidden ? "none" : "";
+    rows[i].hidden = hidden;
     lines[i].classList.toggle("first", trial.chosen);
     lines[i].classList.toggle("front", Boolean(trial.front));
     lines[i].classList.toggle("out", out);
     rows[i].classList.toggle("out", out);
     rows[i].querySelector(".swatch").style.background = paint[i];
   });
-  count.textContent = `${kept} of ${trials.length} trials`;
+  count.textContent = `${kept} of ${there} trials`;
   clear.disabled = brushes.size === 0;
   const ramp = document.getElementById("ramp"), pen = ramp.getContext("2d");
   for (let x = 0; x < ramp.width; x++) {
@@ -230,8 +246,21 @@ axes.forEach((axis, i) => {
   option.value = i;
   option.selected = i === axes.length - 1;
 });
+function choice(value, text) { html("option", rounds, text).value = value; }
+
+choice("last", "the last of each setting");
+if (epochs.length > 1) {
+  for (const n of epochs) {
+    const many = trials.filter((t) => t.epochs === n).length;
+    choice(n, `${n} epochs (${many})`);
+  }
+  choice("all", `all (${trials.length})`);
+}
+document.getElementById("choice").hidden = epochs.length < 2;
+document.getElementById("dashes").hidden = epochs.length < 2;
 fillTable();
 draw();
+rounds.addEventListener("change", refresh);
 colour.addEventListener("change", refresh);
 clear.addEventListener("click", () => { brushes.clear(); draw(); });
 addEventListener("keydown", (event) => { if (event.key === "Escape") clear.click(); });

@@ -13,10 +13,11 @@ LEAST_EPOCHS = 5
 def hyperband_sizes(trials: int, epochs: int) -> list[list[int]]:
     """Number of trials in each round of each bracket.
 
-    Bracket b has b + 1 rounds; round r trains to `epochs / 3**(b - r)` epochs, and the
-    best third goes on to the next round. Brackets run from the last to the first. Too
-    few trials for a whole iteration go to the last bracket alone, which explores most;
-    the others then serve only if failures keep that one from using its trials up.
+    Bracket b has b + 1 rounds; round r trains for `epochs / 3**(b - r)` epochs, each
+    time from the start, and the settings of the best third go on to the next round.
+    Brackets run from the last to the first. Too few trials for a whole iteration go to
+    the last bracket alone, which explores most; the others then serve only if failures
+    keep that one from using its trials up.
 
     Args:
         trials: All trials, each round's counted.

@@ -26,7 +26,8 @@ class TrialRecord:
         objective: What the search minimises; None unless it came to an end.
         metrics: The objective's named parts.
         epochs: Passes over the rows by the end of the trial.
-        parent: Number of the trial whose weights it continues, under hyperband.
+        parent: Number of the trial whose settings it trains for longer, under
+            hyperband.
         seed: Seed of its initial weights and of its data order.
         seconds: Wall-clock time; 0 while it runs.
         reason: Why it failed.

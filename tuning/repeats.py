@@ -78,7 +78,7 @@ def section(result: SearchResult) -> str:
         _row(record, named.get(record.number, ""), tune.epochs) for record in found
     )
     rule = (
-        f"The best {len(found)} were trained again, each with {tune.seeds} seeds of "
+        f"{_again(len(found))} with {tune.seeds} seeds of "
         f"weights and order that the search had not used, for {_epochs(tune.epochs)}. "
         "The lowest mean is chosen"
         + ("" if len(tune.objectives) == 1 else " in place of the lowest objective")
@@ -92,6 +92,12 @@ def section(result: SearchResult) -> str:
         f'<p>{escape(rule)}</p><div class="scroll"><table class="few"><thead>'
         f"<tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
+
+
+def _again(number: int) -> str:
+    if number == 1:
+        return "The best was trained again,"
+    return f"The best {number} were trained again, each"
 
 
 def _epochs(number: int) -> str:

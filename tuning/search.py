@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def search(
         over: What is searched; the task's space when None.
         convert: Makes a model's file, for the objectives `latency` and `size`.
         team: Runs the trials in other processes; here, one after the other, when None.
-        story: Told of the team, a sentence at a time.
+        story: Told of the team and of what is not searched, a sentence at a time.
 
     Raises:
         UsageError: If the folder exists and is neither resumed nor replaced, or if
@@ -81,6 +80,8 @@ def search(
     _check(config, convert)
     searched = (over or space(task.name)).around(config)
     run = open_search(run_folder, config, searched, resume=resume, overwrite=overwrite)
+    for key, value in searched.fixed_texts.items():
+        story(f"not searched, as asked: {key} = {value}")
     split = load_or_make_split(source, run, config)
     parts = blind(make_parts(source, split), searched.withheld)
 
@@ -108,8 +109,6 @@ def search(
         tuner.search(verbose=0)
     result = _result(run.path, config, searched, tuner.records())
     write_results(result)
-    for checkpoints in (run.path / FOLDER).glob("trial_*/checkpoints"):
-        shutil.rmtree(checkpoints)
     return result
 
 

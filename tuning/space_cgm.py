@@ -17,6 +17,4 @@ SPACE = SearchSpace(
             choices=(2, 3, 4, 5, 6, 7, 8),
         ),
     ),
-    # A trial of hyperband that goes on would take up the decoder of its parent's end.
-    during_search={"refinement.free_epochs": 0},
 )

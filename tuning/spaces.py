@@ -10,12 +10,12 @@ import difflib
 import hashlib
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from keras_astro.config import RunConfig
-from keras_astro.errors import ArtefactError, UsageError
+from keras_astro.errors import ArtefactError, ConfigError, UsageError
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -106,6 +106,7 @@ class SearchSpace:
             of smaller ones is searched with its own.
         withheld: Targets that no trial may see, because they tell anomalies apart.
         objective: What is minimised, as the page of a search says it.
+        fixed: Values of settings that `tune.fixed` names, which all trials have.
 
     Example:
         >>> import keras_tuner
@@ -121,31 +122,59 @@ class SearchSpace:
     at_most: Mapping[str, float] = field(default_factory=dict)
     withheld: tuple[str, ...] = ("is_anomaly",)
     objective: str = "the task's error on validation rows"
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     def around(self, config: RunConfig) -> SearchSpace:
         """The space of a run: dimensions without effect dropped, its settings first.
 
+        What `tune.fixed` names is not searched.
+
         Raises:
             UsageError: If the space belongs to another task or nothing is left of it.
+            ConfigError: If `tune.fixed` names what no search of the task varies.
         """
         if config.task != self.task:
             raise UsageError(f"a {self.task} space cannot search a {config.task} run")
         values = config.model_dump(mode="json")
+        self._check_fixed(config.tune.fixed)
+        fixed = {key: _get(values, key) for key in config.tune.fixed}
         kept = tuple(
             dimension.around(_get(values, dimension.key))
             for dimension in self.dimensions
-            if dimension.when is None
-            or _get(values, dimension.when[0]) == dimension.when[1]
+            if dimension.key not in fixed
+            and (
+                dimension.when is None
+                or _get(values, dimension.when[0]) == dimension.when[1]
+            )
         )
         if not kept:
             raise UsageError(
                 f"no setting of {self.task} is searched in this run",
-                hint="Leave out the options that fix all settings.",
+                hint=f"{', '.join(fixed)} was given: kastro train needs no search."
+                if fixed
+                else "Train with: kastro train",
             )
         cut = {k: v for k, v in self.at_most.items() if _get(values, k) > v}
         return replace(
-            self, dimensions=kept, during_search={**self.during_search, **cut}
+            self,
+            dimensions=kept,
+            during_search={**self.during_search, **cut},
+            fixed=fixed,
         )
+
+    @property
+    def keys(self) -> list[str]:
+        """Dotted keys of what is searched."""
+        return [dimension.key for dimension in self.dimensions]
+
+    def _check_fixed(self, fixed: Iterable[str]) -> None:
+        for key in set(fixed) - set(self.keys):
+            near = difflib.get_close_matches(key, self.keys, n=1)
+            raise ConfigError(
+                f"tune.fixed: {key} is not searched"
+                f"{f' (did you mean {near[0]}?)' if near else ''}",
+                hint=f"A search of {self.task} varies {', '.join(self.keys)}.",
+            )
 
     def sample(self, hp: keras_tuner.HyperParameters) -> dict[str, Any]:
         """Overrides of a run's settings, dotted key to value, for one trial."""
@@ -155,12 +184,21 @@ class SearchSpace:
         """Each searched key and its range, and what else holds, one line each."""
         return (
             {d.key: d.describe() for d in self.dimensions}
+            | {key: f"fixed at {value}" for key, value in self.fixed_texts.items()}
             | {
                 key: f"{value} during the search"
                 for key, value in self.during_search.items()
             }
             | {"withheld targets": ", ".join(sorted(self.withheld)) or "none"}
         )
+
+    @property
+    def fixed_texts(self) -> dict[str, str]:
+        """What is not searched, key and value as they are shown."""
+        return {
+            key: str(_label(tuple(value) if isinstance(value, list) else value))
+            for key, value in self.fixed.items()
+        }
 
     def digest(self) -> str:
         """Hash of the space: searches of equal digests can be continued."""

@@ -116,6 +116,9 @@ def tune(
     all of them are marked. With --seeds the best trials are trained again, so that the
     choice does not hang on the luck of one.
 
+    What --set says of a searched setting holds in all trials; a value in a YAML file
+    is where the search begins.
+
     Example: kastro tune lensing --trials 12 --seeds 3 --top 3
     """
     if worker_id is not None:
@@ -136,6 +139,7 @@ def tune(
     from keras_astro.training.run import Run
     from keras_astro.tuning.tune import tune as search_and_train
 
+    config = _fixed(config, overrides)
     task = get_task(config.task)
     target = run_folder(folder, f"{config.task}-tune", resume=resume)
     Run.check_place(target, resume=resume, overwrite=overwrite)
@@ -158,6 +162,21 @@ def tune(
             story=story,
         )
     _answer(result, *measured(Run.open(target)), as_json=as_json)
+
+
+def _fixed(config, overrides):
+    """The configuration with what was said of searched settings not searched."""
+    from keras_astro.config import flat_settings, set_values
+    from keras_astro.tuning.hypermodel import with_values
+    from keras_astro.tuning.spaces import space
+
+    said = flat_settings(set_values({}, overrides))
+    fixed = [key for key in space(config.task).keys if key in said]
+    both = dict.fromkeys([*config.tune.fixed, *fixed])
+    config = with_values(config, {"tune.fixed": tuple(both)})
+    # Refuses what leaves nothing to search, before any row is simulated.
+    space(config.task).around(config)
+    return config
 
 
 def _answer(result, content, text, *, as_json) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
@@ -46,10 +47,15 @@ class GalaxyStream:
         self.seed = seed
         self.psf_images = psf_images
         first = self.recipes[0]
-        self.renderer = GalaxyRenderer(
-            pixels=first.pixels, pixel_scale_arcsec=first.pixel_scale_arcsec
+        camera = first.pixels, first.pixel_scale_arcsec
+        self.renderer = shared_renderer(*camera)
+        self.brightness = brightness(
+            *camera,
+            n=_span(r.sersic_n for r in self.recipes),
+            radius=_span(r.half_light_radius_arcsec for r in self.recipes),
+            shear=_span(r.shear for r in self.recipes),
+            fwhm=_span(r.psf_fwhm_arcsec for r in self.recipes),
         )
-        self.brightness = self._brightness()
 
     def __call__(self, number: int, rows: int):
         """The batch of that number.
@@ -128,29 +134,44 @@ class GalaxyStream:
         ]
         return lambda index: np.interp(index, n, fractions)
 
-    def _brightness(self) -> RegularGridInterpolator:
-        """Log of the root of the summed squares of images of unit flux."""
-        ranges = {
-            "n": [r.sersic_n for r in self.recipes],
-            "radius": [r.half_light_radius_arcsec for r in self.recipes],
-            "shear": [r.shear for r in self.recipes],
-            "fwhm": [r.psf_fwhm_arcsec for r in self.recipes],
-        }
-        axes = [
-            _axis(min(lows), max(highs), NODES[name])
-            for name, (lows, highs) in (
-                (name, zip(*pairs, strict=True)) for name, pairs in ranges.items()
-            )
-        ]
-        n, radius, shear, fwhm = (
-            grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")
-        )
-        # Between a shear along x and one along the diagonal there is little to choose.
-        half = shear * np.sqrt(0.5)
-        rows = np.stack([np.ones_like(n), n, radius, half, half], axis=1)
-        sums = np.sum(self.renderer.images(rows, fwhm) ** 2, axis=(1, 2))
-        values = 0.5 * np.log(sums).reshape([len(axis) for axis in axes])
-        return RegularGridInterpolator(axes, values)
+
+# Streams of one process have the same few cameras and ranges: the renderer, which is
+# compiled when it is first used, and the table are made once.
+
+
+@functools.cache
+def shared_renderer(pixels: int, pixel_scale_arcsec: float) -> GalaxyRenderer:
+    """The renderer of a camera."""
+    return GalaxyRenderer(pixels=pixels, pixel_scale_arcsec=pixel_scale_arcsec)
+
+
+@functools.cache
+def brightness(
+    pixels: int, pixel_scale_arcsec: float, **ranges: tuple[float, float]
+) -> RegularGridInterpolator:
+    """Log of the root of the summed squares of images of unit flux.
+
+    Args:
+        pixels: Side of an image.
+        pixel_scale_arcsec: Side of a pixel.
+        **ranges: Of each of `NODES`, in its order, which is that of a point asked for.
+    """
+    axes = [_axis(*ranges[name], nodes) for name, nodes in NODES.items()]
+    n, radius, shear, fwhm = (
+        grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")
+    )
+    # Between a shear along x and one along the diagonal there is little to choose.
+    half = shear * np.sqrt(0.5)
+    rows = np.stack([np.ones_like(n), n, radius, half, half], axis=1)
+    images = shared_renderer(pixels, pixel_scale_arcsec).images(rows, fwhm)
+    values = 0.5 * np.log(np.sum(images**2, axis=(1, 2)))
+    return RegularGridInterpolator(axes, values.reshape([len(axis) for axis in axes]))
+
+
+def _span(ranges: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The least range that holds all."""
+    lows, highs = zip(*ranges, strict=True)
+    return min(lows), max(highs)
 
 
 def _axis(low: float, high: float, nodes: int) -> np.ndarray:

@@ -42,6 +42,20 @@ def test_the_search_ends_as_a_trained_run(tuned, folder):
     assert "trial 2/2: objective" in tuned.err
 
 
+def test_what_set_says_is_not_searched(tuned, folder):
+    assert "not searched, as asked: preprocessing.pca_components = 30" in tuned.err
+    assert "preprocessing.pca_components" not in tuned.json["best"]
+    begun = read_yaml(folder / "runs" / "lensing-tune-1" / "tuner" / "config.yaml")
+    assert begun["tune"]["fixed"] == ["preprocessing.pca_components"]
+    assert begun["preprocessing"]["pca_components"] == 30
+
+
+def test_a_search_of_which_nothing_is_left_is_refused_at_once(kastro, folder):
+    answer = kastro("tune", "cgm", "--set", "model.latent_dim=4", cwd=folder)
+    answer.refused(2, "no setting of cgm is searched", "model.latent_dim was given")
+    assert not list((folder / "runs").glob("cgm-*"))
+
+
 def test_export_takes_the_latest_run(exported):
     path = exported.json["path"]
     assert path == "runs/lensing-tune-1/exports/tflite-float16/lensing-float16.tflite"

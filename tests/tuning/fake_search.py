@@ -37,10 +37,10 @@ def run_search(folder, *overrides, task=None, **options):
 
 
 def whole_search(folder, oracle, **options):
-    """Five trials of an oracle; hyperband has fits, because it continues weights.
+    """Five trials of an oracle; hyperband has fits, so that epochs make a difference.
 
-    Under hyperband the first four train for 5 epochs and the last, which continues the
-    best of them, to 15.
+    Under hyperband the first four train for 5 epochs and the last, which has the
+    settings of the best of them, for 15.
     """
     task = FakeTask(fits=oracle == "hyperband")
     return run_search(folder, "tune.epochs=15", task=task, oracle=oracle, **options)

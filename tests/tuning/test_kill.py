@@ -120,7 +120,7 @@ def test_killed_search_goes_on(oracle, killed, whole):
     before = {row["trial"]: row for row in rows_of(folder)}
     assert sorted(before) == ["1", "2"]
     if oracle == "hyperband":
-        # Once more, while the last trial goes on from the weights of another.
+        # Once more, while the last trial trains the best settings for longer.
         again = killer("epoch", 5, 9)
         with pytest.raises(Killed):
             whole_search(folder, oracle, resume=True, progress=again)

@@ -1,8 +1,12 @@
+import keras
 import pytest
-from fake_case import SPACE, make_config
+from fake_case import SPACE, FakeTask, make_config
 from fake_search import outcome, run_search, whole_search
 
 from keras_astro.errors import ConfigError
+from keras_astro.training.fit import fit_stage
+from keras_astro.training.run import Run
+from keras_astro.training.train import load_or_make_split, make_parts
 from keras_astro.tuning.hypermodel import with_values
 from keras_astro.tuning.oracles import make_oracle
 
@@ -31,7 +35,7 @@ def test_same_seed_same_search(oracle, whole, tmp_path):
 
 
 def test_same_seed_same_first_round_of_hyperband(whole, tmp_path):
-    # Two trials make one round, so that none needs the weights of another.
+    # Two trials make one round, which asks for no result of another.
     again = run_search(tmp_path / "again", oracle="hyperband", trials=2)
     found = [(record.values, record.seed) for record in again.records]
     expected = [(record.values, record.seed) for record in whole("hyperband").records]
@@ -52,7 +56,7 @@ def test_no_settings_are_tried_twice(oracle, whole):
     assert len(set(values)) == len(values)
 
 
-def test_hyperband_continues_the_best_of_the_first_round(whole):
+def test_hyperband_trains_the_best_of_the_first_round_for_longer(whole):
     *first, last = whole("hyperband").records
     assert [record.epochs for record in first] == [5, 5, 5, 5]
     assert {record.parent for record in first} == {None}
@@ -60,6 +64,21 @@ def test_hyperband_continues_the_best_of_the_first_round(whole):
     assert (last.epochs, last.parent, last.seed) == (15, best.number, best.seed)
     assert last.values == best.values
     assert last.objective < best.objective
+
+
+def test_a_later_round_is_a_training_of_its_length_like_any_other(whole, source):
+    """It carries on nothing of the round before, whose rate had come to zero."""
+    result = whole("hyperband")
+    last = result.records[-1]
+    config = with_values(result.config, {**last.values, "train.epochs": 15})
+    split = load_or_make_split(source, Run.open(result.folder), config)
+    task = FakeTask()
+    prepared = task.prepare(config, make_parts(source, split))
+    keras.utils.set_random_seed(last.seed)
+    (stage, _) = task.stages(config, prepared)
+    fit_stage(stage, config.train, seed=last.seed)
+    found = task.objective(config, prepared, {"toy": stage.model})
+    assert found["objective"] == pytest.approx(last.objective, rel=1e-4)
 
 
 def test_other_oracles_give_all_trials_the_same_epochs(whole):

@@ -1,6 +1,8 @@
+import dataclasses
+
 import numpy as np
 import pytest
-from fake_case import FakeTask
+from fake_case import SPACE, FakeTask
 from fake_search import Killed, killer, outcome, rows_of, run_search
 
 from keras_astro.errors import UsageError
@@ -54,6 +56,33 @@ def test_trials_far_behind_are_stopped_and_not_ranked(tmp_path):
     assert "stopped early" in (result.folder / "tuning.html").read_text()
     whole = prune(tmp_path / "whole")
     assert outcome(whole.records) == outcome(result.records)
+
+
+class Lazy(FakeTask):
+    """A case that makes its second stage when the first is fitted, as most do."""
+
+    def stages(self, config, prepared):
+        first, _ = super().stages(config, prepared)
+        before = [w.copy() for w in first.model.get_weights()]
+        first.name = "first"
+        yield first
+        self.fitted = any(
+            np.any(a != b)
+            for a, b in zip(before, first.model.get_weights(), strict=True)
+        )
+        yield self._stage("toy", config, prepared)
+
+
+def test_trials_of_stages_that_are_made_one_by_one_are_compared_in_the_last(tmp_path):
+    task = Lazy()
+    settings = ["tune.epochs=15", "tune.prune=true", "tune.trials=4"]
+    settings.append("physics.enabled=true")
+    over = dataclasses.replace(SPACE, during_search={})
+    result = run_search(
+        tmp_path / "a", *settings, task=task, oracle="random", over=over
+    )
+    assert {record.status for record in result.records} == {"completed", "pruned"}
+    assert task.fitted
 
 
 def test_hyperband_takes_no_pruning(tmp_path):

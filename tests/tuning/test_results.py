@@ -32,6 +32,22 @@ def result(tmp_path_factory):
     return run_search(tmp_path_factory.mktemp("results") / "a", task=task)
 
 
+def test_what_was_not_searched_is_said_and_holds_in_every_trial(tmp_path):
+    told = []
+    settings = ["model.latent_dim=3", "tune.fixed=[model.latent_dim]"]
+    found = run_search(tmp_path / "a", *settings, story=told.append)
+    assert told == ["not searched, as asked: model.latent_dim = 3"]
+    # Its part in the objective of the fake case.
+    widths = {sum(r.values["model.hidden"]) for r in found.records}
+    penalties = {round(r.metrics["penalty"], 9) for r in found.records}
+    assert penalties == {round(3e-3 + 1e-4 * width, 9) for width in widths}
+    written = (found.folder / "tuning.html").read_text()
+    assert "Not searched, as asked: model.latent_dim = 3." in written
+    content = json.loads((found.folder / "leaderboard.json").read_text())
+    assert content["space"]["model.latent_dim"] == "fixed at 3"
+    assert found.best_config.model.latent_dim == 3
+
+
 def test_leaderboard_is_current_after_each_trial(tmp_path):
     folder = tmp_path / "a"
     ended = []

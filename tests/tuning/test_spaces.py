@@ -5,7 +5,7 @@ import pytest
 from fake_case import SPACE, make_config
 
 from keras_astro.config import RunConfig
-from keras_astro.errors import ArtefactError, UsageError
+from keras_astro.errors import ArtefactError, ConfigError, UsageError
 from keras_astro.tasks.catalog import load_config
 from keras_astro.tuning.hypermodel import with_values
 from keras_astro.tuning.spaces import SPACES, Dimension, SearchSpace, space
@@ -64,6 +64,30 @@ def test_dimensions_without_effect_are_dropped():
     variational = SPACE.around(make_config("model.variational=true"))
     assert "objective.kl" not in [d.key for d in plain.dimensions]
     assert [d.key for d in variational.dimensions] == ["objective.kl", *KEYS]
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_what_is_fixed_keeps_its_value_in_every_case(name):
+    every = space(name).around(load_config(name)).keys
+    for key in every:
+        config = load_config(name, [f"tune.fixed=[{key}]"])
+        if every == [key]:
+            with pytest.raises(UsageError, match="no setting of") as caught:
+                space(name).around(config)
+            assert key in caught.value.hint
+            continue
+        fitted = space(name).around(config)
+        assert fitted.keys == [other for other in every if other != key]
+        assert list(fitted.fixed) == [key]
+        assert fitted.describe()[key].startswith("fixed at ")
+        assert fitted.digest() != space(name).around(load_config(name)).digest()
+
+
+def test_a_fixed_setting_that_is_not_searched_is_refused_with_a_suggestion():
+    config = make_config("tune.fixed=[model.latent_dims]")
+    with pytest.raises(ConfigError, match="did you mean model.latent_dim") as caught:
+        SPACE.around(config)
+    assert "varies objective.kl, model.hidden, " in caught.value.hint
 
 
 def test_nothing_left_to_search_is_refused():
