@@ -100,12 +100,12 @@ class Finetune(FinetuneConfig):
 
     # Each leaves out the objects of another part of the labelled rows.
     fits: int = Field(4, ge=2)
-    epochs: int = Field(25, ge=1)
+    epochs: int = Field(30, ge=1)
     batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(3e-4, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     # Share of the parent's weights in the mean.
-    parent_share: float = Field(0.4, ge=0, lt=1)
+    parent_share: float = Field(0.3, ge=0, lt=1)
 
 
 class Simulation(Section):
