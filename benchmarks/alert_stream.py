@@ -8,6 +8,7 @@ the sink's sync are counted, reading packets from disk is not.
   the run's Keras model, and JSON.
 - With `--paced`, alerts arrive at the rate that Rubin sends them; the delay is
   from the arrival of a packet until its row is on disk.
+- With `--realtime`, all of it before ordinary processes, as `kastro stream --realtime`.
 - With `--soak`, resident memory over a long replay.
 
     python benchmarks/alert_stream.py alerts.tflite PACKETS_FOLDER --run runs/alerts
@@ -34,6 +35,7 @@ import numpy as np  # noqa: E402
 
 from keras_astro.data.readers.avro import Schemas  # noqa: E402
 from keras_astro.inference.predictor import open_predictor  # noqa: E402
+from keras_astro.inference.priority import run_before_others  # noqa: E402
 from keras_astro.inference.stream import AlertStream  # noqa: E402
 from keras_astro.inference.stream_sink import JsonLinesSink  # noqa: E402
 from keras_astro.inference.stream_source import Packet, PacketSource  # noqa: E402
@@ -235,9 +237,12 @@ def main() -> None:
     parser.add_argument("--paced", type=int, default=0, metavar="ALERTS")
     parser.add_argument("--soak", type=int, default=0, metavar="ALERTS")
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--realtime", action="store_true")
     parser.add_argument("--pattern", default="[0-9]*.avro")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.realtime:
+        run_before_others()
     predictor = open_predictor(options.artefact)
     files = sorted(options.folder.glob(options.pattern))
     data = [file.read_bytes() for file in files]

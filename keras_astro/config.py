@@ -39,6 +39,14 @@ class DataConfig(Section):
     memory_limit_mb: int = Field(2000, ge=0)
 
 
+class FinetuneConfig(Section):
+    """What was moved, and to which rows; empty in a run that was trained."""
+
+    parent_sha256: str = ""
+    observed: tuple[str, ...] = ()
+    labelled: tuple[str, ...] = ()
+
+
 class TrainConfig(Section):
     """How weights are found."""
 

@@ -29,7 +29,7 @@ from keras_astro.cli.output import EpochProgress, answer, load_tensorflow, story
     "labelled",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A handful of observed rows whose labels are to be used. Repeatable.",
+    help="Observed rows whose labels are to be used. Repeatable.",
 )
 @click.option(
     "--train",
@@ -44,7 +44,9 @@ from keras_astro.cli.output import EpochProgress, answer, load_tensorflow, story
 @overwrite_option
 @json_option
 def finetune(parent, paths, labelled, layers, folder, overrides, overwrite, as_json):
-    """Move RUN to observed data without labels, into a new run folder.
+    """Move RUN to observed data, into a new run folder.
+
+    Stellar runs need no labels and alerts do (--labels).
 
     RUN is a finished run of the stellar case, and stays as it is; its own data must
     still be there. Settings are those of RUN, and finetune.* among them.
@@ -102,7 +104,7 @@ def _config(run, manifest, paths, labelled, layers, overrides):
     if not hasattr(run.config, "finetune"):
         raise UsageError(
             f"{run.path}: a run of {run.config.task} cannot be fine-tuned",
-            hint="kastro finetune knows the stellar case.",
+            hint="kastro finetune knows the cases stellar and alerts.",
         )
     given = {
         "parent_sha256": manifest["model_sha256"],

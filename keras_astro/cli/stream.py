@@ -74,6 +74,11 @@ EVERY_SECONDS = 10.0
     default=None,
     help="Port on 127.0.0.1 for Prometheus; 0 takes a free one.",
 )
+@click.option(
+    "--realtime",
+    is_flag=True,
+    help="Run before all ordinary processes of the machine, where that is allowed.",
+)
 @drift_option
 @json_option
 def stream(
@@ -90,6 +95,7 @@ def stream(
     follow,
     move_done,
     metrics_port,
+    realtime,
     drift_window,
     as_json,
 ):
@@ -113,6 +119,10 @@ def stream(
 
     folder = _checked(source_path, group, sink, fmt, state, kafka_config, move_done)
     settings = read_settings(kafka_config)
+    if realtime:
+        from keras_astro.inference.priority import run_before_others
+
+        run_before_others()
     if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
     predictor = open_predictor(model)

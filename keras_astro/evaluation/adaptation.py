@@ -46,19 +46,29 @@ def adaptation_section(adapted: Adapted) -> Section:
         )
         for when in ("before", "after")
     }
+    known = facts.get("labelled_rows", 0)
+    labels = f"with the labels of {known:,} rows" if known else "without their labels"
     text = (
-        f"Moved to {facts['observed_rows']:,} observed rows without their labels. The "
-        "AUC is that of a linear classifier of the two domains, cross-validated: 0.5 "
-        "means that it cannot tell them apart. Synthetic stars are drawn clean before, "
-        "with observed residuals after."
+        f"Moved to {facts['observed_rows']:,} observed rows {labels}. The AUC is that "
+        "of a linear classifier of the two domains, cross-validated: 0.5 means that it "
+        "cannot tell them apart."
     )
+    stars = "line_strength_factor" in facts
+    if stars:
+        text += (
+            " Synthetic stars are drawn clean before, with observed residuals after."
+        )
     rows = [
         (name.replace("_", " "), f"{value:.4g}")
         for name, value in facts.items()
         if isinstance(value, float) and not name.startswith("domain_auc")
     ]
-    note = "A shift is in the label's unit; intervals were multiplied by the widening."
-    tables = [Table(("measured without labels", "value"), rows, note)] if rows else []
+    note = (
+        "A shift is in the label's unit; intervals were multiplied by the widening."
+        if stars
+        else "Unseen: each labelled row by a fit that left its object out."
+    )
+    tables = [Table(("measured", "value"), rows, note)] if rows else []
     return Section(
         "Fine-tuning",
         text,

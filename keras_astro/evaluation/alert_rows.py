@@ -9,6 +9,7 @@ import numpy as np
 from keras_astro.data.alert_histories import rows_before
 from keras_astro.data.alert_schema import CLASSES
 from keras_astro.data.sample import Source
+from keras_astro.evaluation.adaptation import Adapted, read_adapted
 from keras_astro.evaluation.subject import Subject
 from keras_astro.inference.batch import predict_source
 from keras_astro.tasks.alerts_rows import (
@@ -40,6 +41,7 @@ class AlertRows:
         flags: Quality flags.
         alerts: How many alerts of its object each row sees, where it sees several.
         resamples: Bootstrap resamples.
+        adapted: What fine-tuning did; None of a run that was trained.
     """
 
     outputs: dict[str, np.ndarray]
@@ -53,6 +55,7 @@ class AlertRows:
     baselines: dict[str, np.ndarray] = field(default_factory=dict)
     alerts: np.ndarray | None = None
     resamples: int = 1000
+    adapted: Adapted | None = None
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -88,6 +91,7 @@ def classify_rows(subject: Subject) -> AlertRows:
     found.stamps = subject.test.take(found.shown).inputs["stamps"]
     if subject.run is not None:
         found.resamples = subject.run.config.scores.bootstrap
+        found.adapted = read_adapted(subject.run.path)
         _add_baselines(subject, found)
     return found
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_astro.data.alert_schema import CLASSES
 from keras_astro.evaluation import figures
+from keras_astro.evaluation.adaptation import adaptation_section
 from keras_astro.evaluation.alert_rows import AlertRows, classify_rows
 from keras_astro.evaluation.report import Headline, Section, Table
 from keras_astro.evaluation.subject import Evaluation, Subject
@@ -61,6 +62,8 @@ def evaluate_alerts(rows: AlertRows) -> Evaluation:
     ]
     if len(rows.shown):
         sections.append(_errors_section(rows))
+    if rows.adapted is not None:
+        sections.append(adaptation_section(rows.adapted))
     verdicts = (
         against_baselines(
             metrics, "balanced_accuracy", names, label="Balanced accuracy"

@@ -21,7 +21,7 @@ def draw_bogus(kind: str, exposure: Exposure, rng) -> tuple[Sky, Exposure, Grid]
         exposure: Seeing, sky and alignment before anything went wrong.
         rng: Source of randomness.
     """
-    stars = rng.uniform(10, 80) if rng.random() < 0.4 else 6
+    stars = rng.uniform(10, 80) if rng.random() < 0.15 else 4
     sky = Sky(neighbours(exposure, rng, stars=stars, galaxies=2))
     sky.mag = float(rng.uniform(14.5, exposure.limit_mag))
     added = np.zeros((SIDE, SIDE))
@@ -67,6 +67,26 @@ def _saturated_core(sky, exposure, added, rng):
         columns = np.arange(SIDE) - CENTRE - sky.static.points[-1][0]
         level = exposure.noise_dn * 10 ** rng.uniform(0.8, 2.0)
         added[row] += level * np.exp(-np.abs(columns) / rng.uniform(4, 20))
+    return dataclasses.replace(
+        exposure,
+        mismatch=rng.normal(0, 0.08),
+        offset=tuple(rng.normal(0, 0.15, 2)),
+        flat_error=rng.uniform(0.01, 0.06),
+    )
+
+
+def _beside_mask(sky, exposure, added, rng):
+    """At the edge of the square that covers a saturated star; see `mask_pixels`."""
+    away = [rng.integers(10, 15), rng.uniform(-9, 9)] * rng.choice([-1, 1], 2)
+    x, y = rng.permutation(away)
+    sky.static.points.append((x, y, exposure.flux(rng.uniform(9.5, 11.5))))
+    columns = np.arange(SIDE) - CENTRE - x
+    row = CENTRE + round(y) + rng.integers(-2, 3)
+    level = exposure.noise_dn * 10 ** rng.uniform(0.5, 1.7)
+    added[row : row + 2] += level * np.exp(-np.abs(columns) / rng.uniform(6, 25))
+    if rng.random() < 0.5:
+        for place in rng.normal(CENTRE, 1.0, (3, 2)):
+            _deposit(added, *place, exposure.noise_dn * 10 ** rng.uniform(0.5, 1.3))
     return dataclasses.replace(
         exposure,
         mismatch=rng.normal(0, 0.08),
@@ -148,6 +168,7 @@ KINDS = {
     "bright_star": _bright_star,
     "cosmic_ray": _cosmic_ray,
     "saturated_core": _saturated_core,
+    "beside_mask": _beside_mask,
     "bad_column": _bad_column,
     "noise_peak": _noise_peak,
     "ghost": _ghost,

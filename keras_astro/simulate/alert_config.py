@@ -11,15 +11,16 @@ Range = tuple[float, float]
 
 # Shares of the kinds of bogus alerts.
 BOGUS_KINDS = {
-    "dipole": 0.16,
-    "bright_star": 0.18,
-    "cosmic_ray": 0.20,
-    "saturated_core": 0.12,
-    "bad_column": 0.09,
-    "noise_peak": 0.07,
-    "ghost": 0.04,
-    "edge_strip": 0.07,
-    "satellite_glint": 0.07,
+    "dipole": 0.18,
+    "bright_star": 0.22,
+    "cosmic_ray": 0.15,
+    "saturated_core": 0.11,
+    "beside_mask": 0.10,
+    "bad_column": 0.06,
+    "noise_peak": 0.05,
+    "ghost": 0.03,
+    "edge_strip": 0.05,
+    "satellite_glint": 0.05,
 }
 
 
@@ -40,7 +41,7 @@ class Camera:
         template_fwhm_pixels: The same of the template.
         misregistration_pixels: Rms offset of the template on each axis.
         psf_mismatch: Rms relative error of the seeing that subtraction assumes.
-        moffat_beta: Shape of the point-spread function (assumed).
+        moffat_beta: Shape of the point-spread function, from stars in 178 alerts.
         masked_fraction: Share of stamps with an invalid strip or blotch.
     """
 
@@ -52,11 +53,11 @@ class Camera:
     background_dn: Range = (129.0, 0.65)
     excess_noise: Range = (1.1, 1.6)
     template_noise: Range = (0.08, 0.35)
-    science_fwhm_pixels: Range = (2.15, 0.24)
-    template_fwhm_pixels: Range = (2.05, 0.13)
+    science_fwhm_pixels: Range = (2.25, 0.3)
+    template_fwhm_pixels: Range = (2.0, 0.11)
     misregistration_pixels: float = 0.06
     psf_mismatch: float = 0.01
-    moffat_beta: float = 3.0
+    moffat_beta: float = 2.5
     masked_fraction: float = 0.1
 
 

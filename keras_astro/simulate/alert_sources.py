@@ -111,8 +111,8 @@ def nucleus(prior: AlertSimulation, exposure: Exposure, positive, rng) -> Sky:
 
 def variable_star(prior: AlertSimulation, exposure: Exposure, positive, rng) -> Sky:
     """A varying star, mostly in a crowded field."""
-    crowded = rng.random() < 0.7
-    stars = 10 ** rng.uniform(1.2, 2.5) if crowded else rng.uniform(3, 15)
+    crowded = rng.random() < 0.6
+    stars = 10 ** rng.uniform(0.9, 2.5) if crowded else rng.uniform(2, 10)
     sky = Sky(neighbours(exposure, rng, stars=stars, galaxies=1))
     template = float(np.clip(rng.normal(16.2, 1.8), 12.3, 20.5))
     ratio = float(np.clip(rng.normal(1.4, 1.1), -1.5, 3.5))
@@ -149,13 +149,13 @@ def set_magnitude(sky: Sky, mag: float) -> None:
 
 def _magnitude(exposure: Exposure, rng, *, scale: float) -> float:
     """A detected magnitude: the fainter the more, down to the limit."""
-    faintest = exposure.limit_mag - rng.uniform(0.4, 0.9)
+    faintest = exposure.limit_mag - rng.uniform(0.7, 1.2)
     return float(max(faintest - rng.exponential(scale), 13.5))
 
 
 def _varying(sky, exposure, rng, position, template, ratio, positive) -> None:
     """Adds a point to both images whose change is `ratio` mag fainter than it."""
-    mag = min(template + ratio, exposure.limit_mag - rng.uniform(0.3, 0.8))
+    mag = min(template + ratio, exposure.limit_mag - rng.uniform(0.5, 1.1))
     change = exposure.flux(mag)
     steady = exposure.flux(template)
     if not positive:

@@ -30,6 +30,8 @@ from keras_astro.simulate.alert_metadata import draw_metadata
 from keras_astro.simulate.alert_sources import set_magnitude
 
 BLOCK = 64
+# Brighter stars are always covered.
+SATURATED_MAG = 11.5
 
 
 def simulate(config: AlertSimulation, n: int, *, seed: int, jobs: int = 1) -> Sample:
@@ -189,9 +191,11 @@ def expose_alert(
         positive = middle.max() >= -middle.min()
     if not positive:
         stamps[..., 2] *= -1
-    if rng.random() < (0.35 if label == "bogus" else camera.masked_fraction):
-        bright = [p for p in sky.static.points if p[2] > exposure.flux(15.5)]
-        mask_pixels(stamps, bright, rng)
+    points = sky.static.points
+    saturated = [p for p in points if p[2] > exposure.flux(SATURATED_MAG)]
+    _cover(stamps, saturated, rng, sizes=(8, 12))
+    if rng.random() < (0.25 if label == "bogus" else camera.masked_fraction):
+        mask_pixels(stamps, [p for p in points if p[2] > exposure.flux(15.5)], rng)
     return stamps, draw_metadata(label, sky, exposure, positive, stamps, rng)
 
 
@@ -210,10 +214,17 @@ def mask_pixels(stamps: np.ndarray, bright: list, rng: np.random.Generator) -> N
         view = stamps if rng.random() < 0.5 else stamps.transpose(1, 0, 2)
         view[slice(depth) if rng.random() < 0.5 else slice(-depth, None)] = np.nan
         return
+    _cover(stamps, bright, rng, sizes=(4, 9))
+
+
+def _cover(stamps, bright: list, rng, *, sizes: tuple[int, int]) -> None:
+    """Squares over stars that are not in the middle, of half a side in `sizes`."""
+    middle = len(stamps) // 2
     for x, y, _ in bright:
-        half = int(rng.integers(4, 9))
         row, column = middle + round(y), middle + round(x)
         # What is detected has data in its very centre.
-        if max(abs(row - middle), abs(column - middle)) > half + 1:
+        distance = max(abs(row - middle), abs(column - middle))
+        half = min(int(rng.integers(*sizes)), distance - 2)
+        if half > 3:
             rows = slice(max(row - half, 0), max(row + half, 0))
             stamps[rows, max(column - half, 0) : max(column + half, 0)] = np.nan

@@ -18,6 +18,7 @@ from keras_astro.models import alert_classifier, alert_networks
 from keras_astro.models.alert_histories import exportable, history_classifier
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import iter_simulate
+from keras_astro.tasks.alerts_adaptation import AlertsAdaptation
 from keras_astro.tasks.alerts_calibration import calibrate
 from keras_astro.tasks.alerts_config import AlertsConfig
 from keras_astro.tasks.alerts_histories import TURNS, head_options, history_stage
@@ -210,6 +211,10 @@ class AlertsTask(Task):
             model.get_layer("known_features").set_reference(known.mean, known.sd)
         calibrate(model, parts)
         return model
+
+    def adaptation(self, config, model, parts, observed, labelled):
+        """See `Task`; all networks learn on from labelled rows."""
+        return AlertsAdaptation(config, model, parts, observed, labelled)
 
     def endpoints(self, model: keras.Model) -> dict[str, keras.Model]:
         """The named signatures of the full model."""

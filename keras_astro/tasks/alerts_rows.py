@@ -28,11 +28,14 @@ class Rows:
     features: np.ndarray
     labels: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Rows:
+        """Some of them, by number."""
+        return Rows(self.frames[rows], self.features[rows], self.labels[rows])
+
     @property
     def labelled(self) -> Rows:
         """The rows of known class."""
-        known = self.labels >= 0
-        return Rows(self.frames[known], self.features[known], self.labels[known])
+        return self.take(np.flatnonzero(self.labels >= 0))
 
 
 def read_rows(
@@ -64,6 +67,27 @@ def class_numbers(labels: np.ndarray | None, rows: int) -> np.ndarray:
 def one_hot(labels: np.ndarray) -> np.ndarray:
     """`(row,)` class numbers to `(row, class)`."""
     return np.eye(len(CLASSES), dtype="float32")[labels]
+
+
+def smoothed(labels: np.ndarray, share: float) -> np.ndarray:
+    """Class numbers to targets of which a share is spread over all classes.
+
+    Args:
+        labels: `(row,)`.
+        share: 0 gives `one_hot`.
+
+    Returns:
+        `(row, class)`.
+
+    Reference:
+        Szegedy et al. 2016, CVPR, "Rethinking the Inception architecture for computer
+        vision", section 7.
+
+    Example:
+        >>> smoothed(np.array([1]), 0.05).round(2)
+        array([[0.01, 0.96, 0.01, 0.01, 0.01]], dtype=float32)
+    """
+    return (1 - share) * one_hot(labels) + np.float32(share / len(CLASSES))
 
 
 def feature_statistics(metadata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

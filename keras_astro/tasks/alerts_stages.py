@@ -23,7 +23,13 @@ from keras_astro.tasks.alerts_networks import (
     trained_parts,
     unread_columns,
 )
-from keras_astro.tasks.alerts_rows import Rows, code_statistics, one_hot, orient
+from keras_astro.tasks.alerts_rows import (
+    Rows,
+    code_statistics,
+    one_hot,
+    orient,
+    smoothed,
+)
 from keras_astro.tasks.base import Stage
 
 # Codes of every training row in this many orientations train a frozen run's head.
@@ -76,12 +82,13 @@ def joint_stage(config: AlertsConfig, prepared: Prepared) -> Stage:
         return found | ({"features": rows.features} if features else {})
 
     weights = class_weights(config, train.labels)
+    smoothing = config.objective.label_smoothing
     return Stage(
         name="joint",
         model=model,
         inputs=inputs(train),
-        targets=one_hot(train.labels) * weights,
-        validation=(inputs(held), one_hot(held.labels) * weights),
+        targets=smoothed(train.labels, smoothing) * weights,
+        validation=(inputs(held), smoothed(held.labels, smoothing) * weights),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         epochs=config.train.epochs,
         batch_size=config.train.batch_size,

@@ -182,7 +182,7 @@ class Task(abc.ABC):
         """
         raise UsageError(
             f"{self.name}: a run of this case cannot be fine-tuned",
-            hint="kastro finetune knows the stellar case.",
+            hint="kastro finetune knows the cases stellar and alerts.",
         )
 
     def calibration(self, model: keras.Model) -> dict[str, float]:

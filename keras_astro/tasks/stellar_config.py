@@ -7,7 +7,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from keras_astro.config import DataConfig, RunConfig, Section, TrainConfig
+from keras_astro.config import (
+    DataConfig,
+    FinetuneConfig,
+    RunConfig,
+    Section,
+    TrainConfig,
+)
 from keras_astro.simulate.spectral_gap import SpectralGap
 from keras_astro.simulate.stellar_config import StellarSimulation
 from keras_astro.tasks.objective_config import CodeObjective
@@ -94,13 +100,9 @@ class Simulation(Section):
     gap_seed: int = Field(0, ge=0)
 
 
-class Finetune(Section):
+class Finetune(FinetuneConfig):
     """How a finished run is moved to observed spectra by `kastro finetune`."""
 
-    # What was moved, and to which spectra; empty in a run that was trained.
-    parent_sha256: str = ""
-    observed: tuple[str, ...] = ()
-    labelled: tuple[str, ...] = ()
     # Layers that are trained on, by name; the others keep what they learnt. The first
     # layer sees the instrument, the last ones draw it.
     layers: tuple[str, ...] = ("encoder_0", "decoder_1", "features")

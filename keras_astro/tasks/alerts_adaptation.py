@@ -1,0 +1,283 @@
+"""Moving an alert model to observed stamps, with the labels of some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import keras
+import numpy as np
+
+from keras_astro.data.alert_schema import CLASSES, FEATURES
+from keras_astro.data.gather import spread
+from keras_astro.data.sample import MemorySource, Sample, Source
+from keras_astro.errors import ConfigError, DataError
+from keras_astro.metrics.classification import balanced_accuracy
+from keras_astro.metrics.domains import domain_auc
+from keras_astro.models import alert_classifier, alert_networks
+from keras_astro.tasks.alerts_calibration import best_temperature, calibrate
+from keras_astro.tasks.alerts_config import AlertsConfig
+from keras_astro.tasks.alerts_rows import (
+    Rows,
+    class_numbers,
+    code_statistics,
+    orient,
+    read_rows,
+    smoothed,
+)
+from keras_astro.tasks.alerts_stages import class_weights
+from keras_astro.tasks.base import Adaptation, Parts, Stage
+
+# The networks that are moved.
+MOVED = ("encoder", "decoder", "head")
+# Observed rows that p-values are computed from: more take time and add little.
+REFERENCE_ROWS = 4000
+# Codes kept to be drawn.
+SHOWN = 500
+
+
+class AlertsAdaptation(Adaptation):
+    """See `Adaptation`; the weights of several fits and of the parent are averaged.
+
+    Each fit starts at the parent and leaves out the rows of some objects, so that every
+    labelled row is classified by a fit that has not seen it. Their weights are averaged
+    with the parent's: what fits a few real rows by heart differs from fit to fit, and
+    what simulated rows taught is kept. The result is one network, as fast as the
+    parent. The rows left out set its temperature and say how good it is; all observed
+    rows are the reference of anomaly scores.
+
+    Args:
+        config: Settings of the new run.
+        model: Full model of the parent.
+        parts: The parent's rows.
+        observed: Observed rows, whose labels are not looked at.
+        labelled: Rows whose labels are.
+
+    Raises:
+        ConfigError: If the parent is of the frozen mode, or has a head of histories.
+        DataError: If there are no labels, or of some class fewer objects than fits.
+
+    Reference:
+        Wortsman et al. 2022, CVPR, "Robust fine-tuning of zero-shot models", eq. 1, and
+        2022, ICML, "Model soups: averaging weights of multiple fine-tuned models".
+    """
+
+    def __init__(
+        self,
+        config: AlertsConfig,
+        model: keras.Model,
+        parts: Parts,
+        observed: Source,
+        labelled: Sample | None,
+    ):
+        if config.model.mode == "frozen" or config.model.sequence != "none":
+            raise ConfigError(
+                f"model.mode = {config.model.mode}, model.sequence = "
+                f"{config.model.sequence}: such a head is for an encoder that stays as "
+                "it is",
+                hint="Fine-tune a run of model.mode=joint and model.sequence=none.",
+            )
+        if labelled is None:
+            raise DataError(
+                f"{observed.name}: alerts are fine-tuned on labels, and none are given",
+                hint="Add --labels FILE: rows with an array `label`.",
+            )
+        self.config, self.model = config, model
+        self.observed = spread(observed, REFERENCE_ROWS)
+        self.parts = parts
+        self.rows, self.objects = self._labelled(labelled)
+        self.fold = _folds(self.rows.labels, self.objects, config)
+        self.facts: dict[str, object] = {
+            "observed_rows": len(observed),
+            "labelled_rows": len(self.fold),
+            "labelled_objects": len(np.unique(self.objects)),
+        }
+
+    def stages(self) -> Iterator[Stage]:
+        """One fit after the other, each without the objects of its fold."""
+        settings = self.config.finetune
+        weights = class_weights(self.config, self.rows.labels)
+        for number in range(settings.fits):
+            kept, left = (
+                self.rows.take(np.flatnonzero(chosen))
+                for chosen in (self.fold != number, self.fold == number)
+            )
+            share = settings.label_smoothing
+            yield Stage(
+                name=f"fit_{number + 1}",
+                model=self._learner(number),
+                inputs=self._inputs(kept),
+                targets=smoothed(kept.labels, share) * weights,
+                validation=(
+                    self._inputs(left),
+                    smoothed(left.labels, share) * weights,
+                ),
+                loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+                epochs=settings.epochs,
+                batch_size=settings.batch_size,
+                learning_rate=settings.learning_rate,
+            )
+
+    def assemble(self, fitted: Mapping[str, keras.Model]) -> keras.Model:
+        """The averaged network, with what observed rows fix in it."""
+        start = [self.model.get_layer(name).get_weights() for name in MOVED]
+        ends = [
+            [learner.get_layer(name).get_weights() for name in MOVED]
+            for learner in fitted.values()
+        ]
+        before = self._logits(self.rows)
+        share = self.config.finetune.parent_share
+        unseen = np.zeros_like(before)
+        for number, end in enumerate(ends):
+            self._set(_mean([start, end], [share, 1 - share]))
+            left = np.flatnonzero(self.fold == number)
+            unseen[left] = self._logits(self.rows.take(left))
+        self._set(start)
+        codes = self._codes("before")
+        self._set(
+            _mean([start, *ends], [share] + [(1 - share) / len(ends)] * len(ends))
+        )
+        self.codes = codes | self._codes("after")
+        labels = self.rows.labels
+        for name, logits in (("parent", before), ("unseen", unseen)):
+            found = balanced_accuracy(labels, logits.argmax(axis=1))
+            self.facts[f"balanced_accuracy_{name}"] = found
+        model = self._joined()
+        model.get_layer("temperature").set_temperature(best_temperature(unseen, labels))
+        return model
+
+    def summary(self) -> tuple[dict, dict[str, np.ndarray]]:
+        """Rows, balanced accuracies by cross-validation, AUC of domains; codes."""
+        facts = self.facts | {
+            f"domain_auc_{when}": domain_auc(
+                self.codes[f"synthetic_{when}"], self.codes[f"observed_{when}"]
+            )
+            for when in ("before", "after")
+        }
+        return facts, self.codes
+
+    def _labelled(self, labelled: Sample) -> tuple[Rows, np.ndarray]:
+        stem = self.model.get_layer("stem")
+        given, wanted = labelled.inputs["stamps"].shape[1:], stem.input_shape[1:]
+        if tuple(given) != tuple(wanted):
+            raise DataError(
+                f"{labelled.name}: expected stamps of {wanted}, found {given}"
+            )
+        known = class_numbers(labelled.targets.get("label"), len(labelled)) >= 0
+        labelled = labelled.take(np.flatnonzero(known))
+        if not known.any():
+            raise DataError(
+                f"{labelled.name}: expected an array `label` with names of the classes "
+                f"{', '.join(CLASSES)}, found none of them"
+            )
+        return self._read(MemorySource(labelled)), labelled.meta["group"]
+
+    def _read(self, source: Source) -> Rows:
+        frames, metadata, labels = read_rows(self.model.get_layer("stem"), source)
+        features = np.zeros((len(frames), 0), "float32")
+        if self.config.model.metadata:
+            layer = self.model.get_layer("known_features")
+            features = np.asarray(layer(metadata))
+        return Rows(frames, features, labels)
+
+    def _inputs(self, rows: Rows) -> dict[str, np.ndarray]:
+        found = {"frame": rows.frames}
+        return found | ({"features": rows.features} if rows.features.size else {})
+
+    def _learner(self, number: int) -> keras.Model:
+        """Copies of the parent's networks that learn together, as in joint training."""
+        copies = []
+        for name in MOVED:
+            layer = self.model.get_layer(name)
+            copies.append(keras.models.clone_model(layer))
+            copies[-1].set_weights(layer.get_weights())
+        encoder, decoder, head = copies
+        return alert_classifier.joint_model(
+            encoder,
+            decoder,
+            head,
+            features=self.rows.features.shape[1] // 2,
+            weight=self.config.objective.reconstruction,
+            seed=self.config.seed + number,
+        )
+
+    def _set(self, weights: list) -> None:
+        for name, values in zip(MOVED, weights, strict=True):
+            self.model.get_layer(name).set_weights(values)
+
+    def _logits(self, rows: Rows) -> np.ndarray:
+        """Of the networks as they are now, over the orientations of the run."""
+        encoder, head = (self.model.get_layer(name) for name in ("encoder", "head"))
+        found = 0.0
+        for number in range(self.config.model.turns):
+            z = encoder.predict(orient(rows.frames, number), verbose=0, batch_size=512)
+            code = np.concatenate([z, rows.features], axis=1)
+            found = found + head.predict(code, verbose=0, batch_size=512)
+        return found / self.config.model.turns
+
+    def _codes(self, when: str) -> dict[str, np.ndarray]:
+        sources = {"synthetic": self.parts.validation, "observed": self.observed}
+        encoder = self.model.get_layer("encoder")
+        return {
+            f"{name}_{when}": encoder.predict(
+                self._read(spread(source, SHOWN)).frames, verbose=0, batch_size=512
+            )
+            for name, source in sources.items()
+        }
+
+    def _joined(self) -> keras.Model:
+        config = self.config
+        pieces = alert_classifier.ClassifierParts(
+            stem=self.model.get_layer("stem"),
+            encoder=self.model.get_layer("encoder"),
+            decoder=self.model.get_layer("decoder"),
+            head=alert_networks.without_dropout(self.model.get_layer("head")),
+            classes=CLASSES,
+            features=len(FEATURES) if config.model.metadata else 0,
+        )
+        decisions = alert_classifier.Decisions(
+            abstain_below=config.scores.abstain_below,
+            calibration_rows=len(self.observed),
+            false_positive_rate=config.scores.false_positive_rate,
+        )
+        model = alert_classifier.alert_classifier(
+            pieces, decisions, turns=config.model.turns
+        )
+        if config.model.metadata:
+            layer = self.model.get_layer("known_features")
+            model.get_layer("known_features").set_reference(layer.mean, layer.sd)
+        frames = self._read(self.observed).frames
+        model.get_layer("embedding").set_reference(
+            *code_statistics(pieces.encoder, frames)
+        )
+        calibrate(
+            model, Parts(self.parts.train, self.observed, self.observed, self.observed)
+        )
+        return model
+
+
+def _mean(weights: list, shares: list[float]) -> list[list[np.ndarray]]:
+    """Weighted mean of lists of the arrays of several networks."""
+    return [
+        [
+            sum(s * array for s, array in zip(shares, arrays, strict=True))
+            for arrays in zip(*networks, strict=True)
+        ]
+        for networks in zip(*weights, strict=True)
+    ]
+
+
+def _folds(labels: np.ndarray, objects: np.ndarray, config: AlertsConfig) -> np.ndarray:
+    """Number of the fit that leaves a row out; objects of a class are dealt out."""
+    rng = np.random.default_rng([config.seed, 7])
+    fold = np.zeros(len(labels), int)
+    for number, name in enumerate(CLASSES):
+        names = rng.permutation(np.unique(objects[labels == number]))
+        if len(names) < config.finetune.fits:
+            raise DataError(
+                f"labelled rows: expected at least {config.finetune.fits} objects of "
+                f"each class, found {len(names)} of {name}",
+                hint="Give more, or fewer fits: --set finetune.fits=2",
+            )
+        for place, each in enumerate(names):
+            fold[(labels == number) & (objects == each)] = place % config.finetune.fits
+    return fold

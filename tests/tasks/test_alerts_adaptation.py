@@ -1,0 +1,135 @@
+"""Alert runs that learn on from real labels, at toy size."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from keras_astro.cli.main import cli
+from keras_astro.data.alert_schema import ALERTS, CLASSES
+from keras_astro.data.readers import open_many
+from keras_astro.data.sample import MemorySource
+from keras_astro.data.store import write_store
+from keras_astro.errors import ConfigError, DataError
+from keras_astro.evaluation.adaptation import adaptation_section, read_adapted
+from keras_astro.inference.manifest import read_manifest
+from keras_astro.simulate.alert_config import AlertSimulation
+from keras_astro.simulate.alerts import simulate
+from keras_astro.tasks.alerts_adaptation import MOVED, AlertsAdaptation
+from keras_astro.tasks.alerts_rows import class_numbers, one_hot, smoothed
+from keras_astro.tasks.catalog import get_task, load_config
+from keras_astro.training.run import Run
+from keras_astro.training.train import make_parts, train
+
+TINY = (
+    "train.epochs=1",
+    "model.filters=[6, 8]",
+    "model.latent_dim=8",
+    "model.components=4",
+    "model.decoder_filters=[6]",
+    "model.hidden=[16]",
+    "model.metadata=true",
+    "model.turns=1",
+    "finetune.fits=2",
+    "finetune.epochs=2",
+)
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory):
+    """A run, one that is moved to 60 other rows, and their folder."""
+    folder = tmp_path_factory.mktemp("alerts")
+    rows = {
+        name: simulate(AlertSimulation(), n, seed=seed)
+        for name, n, seed in (("first", 90, 1), ("second", 60, 2))
+    }
+    for name, sample in rows.items():
+        write_store(folder / f"{name}.h5", [sample], generator="t", config={}, seed=1)
+    config = load_config("alerts", [*TINY, f"data.paths=[{folder / 'first.h5'}]"])
+    run = Run.create(folder / "run", config)
+    train(get_task("alerts"), open_many(config.data.paths, ALERTS), run)
+    second = str(folder / "second.h5")
+    words = ["finetune", str(run.path), "--data", second, "--labels", second]
+    done = CliRunner().invoke(cli, [*words, "-o", str(folder / "new")])
+    assert done.exit_code == 0, done.output
+    new = Run.open(folder / "new")
+    return SimpleNamespace(run=run, new=new, rows=rows["second"], folder=folder)
+
+
+def adaptation(moved, labelled, *words, observed=None):
+    parts = make_parts(open_many(moved.run.config.data.paths, ALERTS), moved.run.split)
+    config = load_config(str(moved.run.path / "config.yaml"), list(words))
+    return AlertsAdaptation(
+        config,
+        moved.run.load_model(),
+        parts,
+        observed or MemorySource(moved.rows),
+        labelled,
+    )
+
+
+def test_a_moved_run_names_its_parent_and_what_it_learned_from(moved):
+    ours, theirs = (read_manifest(r.path) for r in (moved.new, moved.run))
+    assert ours["parent"]["model_sha256"] == theirs["model_sha256"]
+    assert moved.new.config.finetune.parent_sha256 == theirs["model_sha256"]
+    assert ours["parent"]["labelled_rows"] == ours["parent"]["observed_rows"] == 60
+    for name in ("parent", "unseen"):
+        assert 0 <= ours["parent"][f"balanced_accuracy_{name}"] <= 1
+    section = adaptation_section(read_adapted(moved.new.path))
+    assert "with the labels of 60 rows" in section.text
+
+
+def test_p_values_of_a_moved_run_are_those_of_observed_rows(moved):
+    model = moved.new.load_model()
+    found = model.predict({k: moved.rows.inputs[k] for k in model.input}, verbose=0)
+    order = np.sort(found["p_value"])
+    np.testing.assert_allclose(order, np.arange(1, 61) / 61 + 1 / 61, atol=0.04)
+
+
+def test_weights_are_the_mean_of_the_fits_and_the_parent(moved):
+    few = adaptation(moved, moved.rows, "finetune.parent_share=0.6")
+    start = few.model.get_layer("head").get_weights()
+    fitted = {stage.name: stage.model for stage in few.stages()}
+    for number, learner in enumerate(fitted.values()):
+        for name in MOVED:
+            layer = learner.get_layer(name)
+            layer.set_weights([w + number + 1 for w in layer.get_weights()])
+    model = few.assemble(fitted)
+    ours = model.get_layer("head").get_weights()
+    # 0.4 times the mean of 1 and 2.
+    for before, after in zip(start, ours, strict=True):
+        np.testing.assert_allclose(after, before + 0.6, rtol=1e-4, atol=1e-5)
+
+
+def test_each_row_is_left_out_once_with_all_of_its_object(moved):
+    rows = moved.rows.rows(0, 60)
+    rows.meta["group"] = np.array([f"object-{n % 10}-{n // 20}" for n in range(60)])
+    few = adaptation(moved, rows)
+    sizes = [stage.rows for stage in few.stages()]
+    assert sum(60 - size for size in sizes) == 60
+    for name in np.unique(rows.meta["group"]):
+        assert len(np.unique(few.fold[few.objects == name])) == 1
+
+
+def test_what_cannot_be_moved_is_told(moved, refused):
+    with refused(DataError, "none are given", hint="--labels"):
+        adaptation(moved, None)
+    rows = moved.rows
+    one = rows.take(np.flatnonzero(rows.targets["label"] != "VS"))
+    with refused(DataError, "found 0 of VS", hint="fits"):
+        adaptation(moved, one)
+    with refused(ConfigError, "model.mode = frozen", hint="joint"):
+        adaptation(moved, rows, "model.mode=frozen")
+    other = rows.rows(0, 60)
+    other.targets["label"] = np.full(60, "TDE")
+    with refused(DataError, ", ".join(CLASSES)):
+        adaptation(moved, other)
+
+
+def test_smoothed_targets_keep_their_class_and_their_sum():
+    labels = class_numbers(np.array(["SN", "bogus"]), 2)
+    found = smoothed(labels, 0.05)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(found.argmax(axis=1), labels)
+    np.testing.assert_array_equal(smoothed(labels, 0), one_hot(labels))
