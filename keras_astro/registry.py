@@ -42,6 +42,7 @@ MODULES = (
     "keras_astro.layers.sampling",
     "keras_astro.layers.tangent",
     "keras_astro.layers.temperature",
+    "keras_astro.layers.quadratic",
     "keras_astro.layers.residual",
     "keras_astro.layers.conformal",
     "keras_astro.layers.physics",

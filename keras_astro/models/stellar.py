@@ -18,6 +18,7 @@ from keras_astro.layers.domain import (
 )
 from keras_astro.layers.ensemble import ConformalBounds, EnsembleMixture
 from keras_astro.layers.pca import PrincipalComponents
+from keras_astro.layers.quadratic import QuadraticCorrection
 from keras_astro.preprocessing.continuum import FillBadPixels, PseudoContinuum
 
 ACTIVATION = "gelu"
@@ -146,12 +147,17 @@ class StellarParts:
 
 
 def stellar_model(
-    parts: StellarParts, *, calibration_rows: int, false_positive_rate: float
+    parts: StellarParts,
+    *,
+    calibration_rows: int,
+    false_positive_rate: float,
+    corrected: bool = False,
 ) -> keras.Model:
     """Joins the pieces into one functional model with named outputs.
 
     Units, intervals and the reference of the domain score are set on its layers
-    afterwards.
+    afterwards; with `corrected`, estimates pass a `QuadraticCorrection`, which
+    is set afterwards, too.
 
     Returns:
         Inputs `flux`, `ivar`, `mask` `(batch, pixel)`. Outputs: each label with
@@ -171,7 +177,7 @@ def stellar_model(
     features = layers.Concatenate(name="features")([z, level])
     seen = normalised if parts.direct else features
     raw = parts.regressor(parts.standardise(seen))
-    outputs = _labels(parts, raw)
+    outputs = _labels(parts, raw, corrected)
     mse = ReconstructionResidual(name="mse")
     outputs |= {
         "reconstruction_mse": mse([normalised, reconstruction, good]),
@@ -189,9 +195,11 @@ def stellar_model(
     return keras.Model(inputs, outputs, name="stellar_model")
 
 
-def _labels(parts: StellarParts, raw) -> dict:
+def _labels(parts: StellarParts, raw, corrected: bool) -> dict:
     count = len(parts.labels)
     mean, sd = EnsembleMixture(parts.members, count, name="mixture")(raw)
+    if corrected:
+        mean = QuadraticCorrection(count, name="correction")(mean)
     bounds = ConformalBounds(count, name="bounds")([mean, sd])
     outputs = {"label_extent": LabelExtent(count, name="extent")(mean)}
     for i, name in enumerate(parts.labels):

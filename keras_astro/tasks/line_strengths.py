@@ -1,4 +1,4 @@
-"""What labelled stars show of the lines that synthetic spectra have too weak.
+"""What labelled stars show of the lines that synthetic spectra have wrong.
 
 A spectrum has thousands of pixels and a star four labels: what few stars with known
 labels say of the lines is worth more than what they say of the errors of estimates.
@@ -7,54 +7,105 @@ labels say of the lines is worth more than what they say of the errors of estima
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from keras_astro.tasks.dressing import line_width
+from keras_astro.tasks.population import curvature
 from keras_astro.tasks.stellar_features import LABELS
 
-# Squared depth, summed over the stars, at which half of what is found is believed:
-# noise and blends decide where lines are weaker, and populations have said most of it
-# before (`population_lines`). Chosen on simulated gaps.
-BELIEVED = 1.0
+# All chosen on seven simulated gaps. Noise of a pixel for which the ridges are given;
+# spectra of other noise weigh accordingly, but none as if it had less than the least.
+NOISE, LEAST_NOISE = 0.01, 0.003
+# Ridges of a line's excess, of its change by one standard deviation of a label, and of
+# the broadening: NOISE^2 over their variance before any star is seen.
+EXCESS, CHANGE, BROADENING = 0.003, 0.1, 1.0
+# Gaussian over which pixels share what they say. Wider ones make broad stars of
+# narrow ones: v sin i gets no better then.
+SMOOTH_PIXELS = 0.5
+# Of what n stars say, n / (n + UNSURE) is believed. With 3, five stars lowered errors
+# by 1 % more in the mean, and raised them where there was little to correct.
+UNSURE = 5.0
 # Degree of the polynomial of labels, and training rows for each of its terms.
 DEGREE, ROWS_PER_TERM = 4, 10
 
 
-def line_strengths(
-    observed: np.ndarray, expected: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Relative excess of the observed depths, shrunk to 0, smooth over a line's width.
+@dataclass(frozen=True)
+class LabelledLines:
+    """How observed lines differ from synthetic ones, star by star.
 
-    `a = S[sum_i e_i (o_i - e_i)] / (S[sum_i e_i^2] + BELIEVED)` with S a Gaussian as
-    wide as the lines.
+    Depths d are too small by `d (a_0 + sum_l a_l x_l) + k d''`, with x the
+    standardised labels. What all stars have in common cannot tell a wrong line from
+    stars of another temperature; what changes with the labels can.
 
     Args:
-        observed: Depths o of the labelled stars, `(star, pixel)`.
-        expected: Depths e of synthetic stars with their labels.
+        excess: a, `(1 + label, pixel)`.
+        broadening: k, half of the variance added to profiles, in square pixels.
+    """
+
+    excess: np.ndarray
+    broadening: float
+
+    def missing(self, depth: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """What synthetic depths lack, `(row, pixel)`, of labels `(row, label)`."""
+        lines = depth * (_with_one(labels) @ self.excess)
+        return lines + self.broadening * curvature(depth)
+
+
+def line_strengths(
+    observed: np.ndarray, expected: np.ndarray, labels: np.ndarray
+) -> LabelledLines:
+    """By ridge regression towards none: the broadening first, then in each pixel.
+
+    Args:
+        observed: Depths of the labelled stars, `(star, pixel)`; in bad pixels, those
+            expected.
+        expected: Depths of synthetic stars with their labels.
+        labels: These, standardised, `(star, label)`.
 
     Returns:
-        The excess, `(pixel,)`, 0 where there are no lines and without stars; and how
-        much of the doubt in it is left, `sqrt(BELIEVED / (S[sum_i e_i^2] + BELIEVED))`,
-        of that shape.
+        Lines that are right where there are no stars.
 
     Example:
-        >>> deep = np.full((5, 50), 0.5)
-        >>> excess, doubt = line_strengths(1.2 * deep, deep)
-        >>> float(excess[0].round(3)), float(doubt[0].round(3))
-        (0.111, 0.667)
+        >>> deep = np.full((20, 50), 0.5)
+        >>> found = line_strengths(1.2 * deep, deep, np.zeros((20, 1)))
+        >>> float(found.excess[0, 25].round(2)), float(found.excess[1, 25].round(2))
+        (0.17, 0.0)
     """
-    if not len(expected):
-        return np.zeros(expected.shape[1]), np.ones(expected.shape[1])
-    # A spectrum without lines is infinitely smooth.
-    width = min(float(np.median(line_width(expected))), expected.shape[1] / 4)
-    excess = (expected * (observed - expected)).sum(axis=0)
-    power = (expected**2).sum(axis=0)
-    smooth = gaussian_filter1d(np.stack([excess, power]), width, axis=1)
-    total = smooth[1] + BELIEVED
-    return smooth[0] / total, np.sqrt(BELIEVED / total)
+    stars, pixels = expected.shape
+    if not stars:
+        return LabelledLines(np.zeros((1 + labels.shape[1], pixels)), 0.0)
+    rest = (observed - expected).astype(float)
+    weight = (NOISE / np.maximum(pixel_noise(rest), LEAST_NOISE))[:, None] ** 2
+    bent = curvature(expected)
+    broadening = np.sum(weight * bent * rest) / (np.sum(weight * bent**2) + BROADENING)
+    rest -= broadening * bent
+    design = _with_one(labels)
+    power = np.einsum("nj,nk,np->pjk", design, design, weight * expected**2)
+    seen = np.einsum("nj,np->pj", design, weight * expected * rest)
+    power, seen = (gaussian_filter1d(x, SMOOTH_PIXELS, axis=0) for x in (power, seen))
+    power += np.diag([EXCESS] + [CHANGE] * labels.shape[1])
+    excess = np.linalg.solve(power, seen[..., None])[..., 0].T
+    believed = stars / (stars + UNSURE)
+    return LabelledLines(believed * excess, float(believed * broadening))
+
+
+def pixel_noise(rows: np.ndarray) -> np.ndarray:
+    """Standard deviation of what differs from pixel to pixel, `(row,)`, robustly.
+
+    Example:
+        >>> noise = 0.1 * np.random.default_rng(0).standard_normal((1, 10000))
+        >>> float(pixel_noise(noise)[0].round(2))
+        0.1
+    """
+    # 0.6745 standard deviations hold half of a Gaussian; a difference has two.
+    return np.median(np.abs(np.diff(rows, axis=1)), axis=1) / (0.6745 * np.sqrt(2))
+
+
+def _with_one(labels: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.ones((len(labels), 1)), labels], axis=1)
 
 
 def emulator(

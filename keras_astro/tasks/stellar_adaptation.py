@@ -43,6 +43,7 @@ from keras_astro.tasks.stellar_features import (
 from keras_astro.tasks.stellar_known import KnownStars
 from keras_astro.tasks.stellar_model import join
 from keras_astro.tasks.stellar_regressor import label_stage, regressor_features
+from keras_astro.tasks.stellar_response import Response
 
 # Observed rows held back: they choose nothing and set the domain flag.
 FRACTIONS = {"train": 0.7, "validation": 0.15, "calibration": 0.15}
@@ -50,6 +51,8 @@ FRACTIONS = {"train": 0.7, "validation": 0.15, "calibration": 0.15}
 INTERVALS = "not calibrated on observed spectra"
 # Codes kept to be drawn.
 SHOWN = 500
+# Synthetic stars whose estimates say what lines do to them, for 15 terms a label.
+ANSWERING = 300
 
 
 class StellarAdaptation(Adaptation):
@@ -60,9 +63,10 @@ class StellarAdaptation(Adaptation):
     (`population_lines`). Synthetic stars get such lines and the noise of observed
     ones, and the regressors learn the known labels from the codes of these. Lines and
     widths differ at random from star to star, as those of line lists and instruments
-    do, so that no estimate hangs on a few of them. Labelled stars say more of the lines
-    (`line_strengths`), then how wrong estimates still are (`fit_correction`).
-    Calibration follows the same path, with noise of other observed rows.
+    do, so that no estimate hangs on a few of them. Calibration follows the same path,
+    with noise of other observed rows. Labelled stars then say more of the lines
+    (`line_strengths`) and so how wrong estimates are (`Response`): nothing is
+    trained anew for them.
 
     Args:
         config: Settings of the new run.
@@ -130,11 +134,8 @@ class StellarAdaptation(Adaptation):
         )
         self.facts["line_strength_factor"] = self.lines.grey
         self.facts["line_broadening_square_pixels"] = self.lines.broadening
-        self.known = self._known_stars()
-        pixels = self.left["train"].shape[1]
-        self.strengths, self.doubt = np.zeros(pixels), np.ones(pixels)
-        if self.known is not None:
-            self.strengths, self.doubt = self.known.lines()
+        labelled = self.labelled
+        self.known = None if labelled is None else self.known_stars(labelled)
         repeat = self.config.finetune.dressings
         self.prepared = Prepared(
             self.stem,
@@ -148,7 +149,14 @@ class StellarAdaptation(Adaptation):
 
     def assemble(self, fitted: Mapping[str, keras.Model]) -> keras.Model:
         """Joins the pieces, calibrates them, and corrects them by labelled stars."""
-        regressor = fitted["labels"]
+        model = self.calibrated(fitted["labels"], corrected=self.known is not None)
+        if self.known is not None:
+            response = self.response(model, fitted["labels"])
+            self.facts |= self.known.correct(model, response)
+        return model
+
+    def calibrated(self, regressor: keras.Model, *, corrected: bool) -> keras.Model:
+        """The full model, its correction not yet set if there is to be one."""
         model = join(
             self.config,
             self.prepared,
@@ -156,6 +164,7 @@ class StellarAdaptation(Adaptation):
             self.decoder,
             regressor,
             calibration_rows=len(self.observed["calibration"]),
+            corrected=corrected,
         )
         probe = keras.Model(
             model.input, {n: model.output[n] for n in (*models.DOMAIN, "score")}
@@ -177,9 +186,6 @@ class StellarAdaptation(Adaptation):
         bounds.calibrate(dressed.labels, mean, sd, self.calibration_groups)
         ends = np.asarray(bounds([mean, sd]))
         bounds.widen(self._widening(model, ends[..., 1] - ends[..., 0]))
-        if self.known is not None:
-            units = label_units(self.prepared.train.labels)
-            self.facts |= self.known.correct(model, *units)
         return model
 
     def summary(self) -> tuple[dict, dict[str, np.ndarray]]:
@@ -279,9 +285,9 @@ class StellarAdaptation(Adaptation):
         for rows in np.array_split(np.arange(len(drawn)), -(-len(drawn) // BLOCK)):
             depth = self._depth(drawn[rows])
             wrong = doubted(
-                self.lines.applied(depth) * (1 + self.strengths),
+                self.lines.applied(depth),
                 rng,
-                lines=settings.line_errors * self.doubt,
+                lines=settings.line_errors,
                 widths=settings.width_errors,
             )
             noise = rolled(self.left[part][row[rows]], rng)
@@ -366,21 +372,42 @@ class StellarAdaptation(Adaptation):
         found = self.components(coefficients.astype("float32"), inverse=True)
         return 1 - np.asarray(found)
 
-    def _known_stars(self) -> KnownStars | None:
-        if self.labelled is None:
-            return None
+    def known_stars(self, labelled: Sample) -> KnownStars:
+        """Labelled stars beside what synthetic ones of their labels show."""
         synthetic = self.synthetic["train"]
         expect = emulator(synthetic.labels, synthetic.coefficients.astype(float))
-
-        def expected(labels: np.ndarray) -> np.ndarray:
-            depth = self.lines.applied(self._depth(expect(labels)))
-            return 1 - self._normalised(1 - depth)
-
+        limits = synthetic.labels.min(axis=0), synthetic.labels.max(axis=0)
         return KnownStars.read(
-            self.labelled,
-            self.stem,
-            expected,
-            limits=(synthetic.labels.min(axis=0), synthetic.labels.max(axis=0)),
+            labelled, self.stem, lambda x: self._believed(expect(x)), limits=limits
+        )
+
+    def _believed(self, coefficients: np.ndarray) -> np.ndarray:
+        """Depths of synthetic stars with observed lines, normalised as these are."""
+        depth = self.lines.applied(self._depth(coefficients))
+        return 1 - self._normalised(1 - depth)
+
+    def response(self, model: keras.Model, regressor: keras.Model) -> Response:
+        """Of a model's estimates to the lines of synthetic stars."""
+        rng = np.random.default_rng([self.config.seed, 6])
+        synthetic = self.synthetic["train"]
+        rows = rng.permutation(len(synthetic.labels))[:ANSWERING]
+        level = self.seen["train"].level
+        level = level[rng.integers(len(level), size=len(rows))]
+        mixture = model.get_layer("mixture")
+
+        def estimate(flux: np.ndarray) -> np.ndarray:
+            seen = np.asarray(self.components(flux.astype("float32")))
+            seen = np.concatenate([_run(self.encoder, seen), level], axis=1)
+            return np.asarray(mixture(regressor(seen))[0], float)
+
+        center, scale = label_units(synthetic.labels)
+        limits = synthetic.labels.min(axis=0), synthetic.labels.max(axis=0)
+        return Response(
+            self._believed(synthetic.coefficients[rows]),
+            estimate,
+            center=center,
+            scale=scale,
+            limits=limits,
         )
 
 

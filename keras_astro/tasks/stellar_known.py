@@ -11,9 +11,10 @@ import numpy as np
 from keras_astro.data.sample import Sample
 from keras_astro.errors import DataError
 from keras_astro.models.stellar import end_name
-from keras_astro.tasks.few_shot import FEWEST, fit_correction, interval_factors
-from keras_astro.tasks.line_strengths import line_strengths
+from keras_astro.tasks.few_shot import FEWEST, fit_shift, interval_factors
+from keras_astro.tasks.line_strengths import LabelledLines, line_strengths
 from keras_astro.tasks.stellar_features import LABELS, model_inputs, read_labels
+from keras_astro.tasks.stellar_response import Response
 
 # What the manifest says of intervals that these stars have scaled.
 SCALED = "scaled by the errors of {} labelled observed stars"
@@ -25,15 +26,16 @@ class KnownStars:
 
     Args:
         truth: Their labels, `(star, label)`.
-        depth: 1 less their normalised flux, `(star, pixel)`.
-        good: 1 for good pixels, of that shape.
+        spectra: Inputs of the full model.
+        depth: 1 less their normalised flux, `(star, pixel)`; in bad pixels, that
+            expected.
         expected: That of synthetic stars of the same labels.
         within: Whether these labels are among the synthetic ones, `(star,)`.
     """
 
     truth: np.ndarray
+    spectra: dict[str, np.ndarray]
     depth: np.ndarray
-    good: np.ndarray
     expected: np.ndarray
     within: np.ndarray
 
@@ -64,91 +66,71 @@ class KnownStars:
                 f"found {len(truth)}",
                 hint="Name more with --labels, or leave it out.",
             )
-        found = stem.predict_on_batch(model_inputs(sample))
+        spectra = model_inputs(sample)
+        found = stem.predict_on_batch(spectra)
         seen, good = (np.asarray(found[name]) for name in ("normalised", "good"))
         expected = expect(np.clip(truth, *limits))
         within = ((truth >= limits[0]) & (truth <= limits[1])).all(axis=1)
-        return cls(truth, 1 - seen, good, expected, within)
+        depth = np.where(good > 0, 1 - seen, expected)
+        return cls(truth, spectra, depth, expected, within)
 
-    def lines(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Excess of the lines and the doubt left, as `line_strengths` has them.
-
-        Of all stars or of all but one.
+    def lines(self, response: Response, without: int | None = None) -> LabelledLines:
+        """How their lines differ from those expected; of all stars or of all but one.
 
         Stars beyond the synthetic labels do not count: nothing is expected of them.
         """
         chosen = self.within.copy()
         if without is not None:
             chosen[without] = False
-        return line_strengths(self.depth[chosen], self.expected[chosen])
+        labels = response.standardised(self.truth[chosen])
+        return line_strengths(self.depth[chosen], self.expected[chosen], labels)
 
-    def correct(
-        self, model: keras.Model, offset: np.ndarray, unit: np.ndarray
-    ) -> dict[str, object]:
-        """Moves a model's estimates and scales its intervals, by stars left out.
+    def correct(self, model: keras.Model, response: Response) -> dict[str, object]:
+        """Corrects a model's estimates and scales its intervals, by stars left out.
 
         Args:
-            model: Full model whose regressors have learnt the line strengths.
-            offset: Of its labels, `(label,)`.
-            unit: Theirs.
+            model: Full model with a correction that is not yet set.
+            response: Of its estimates to lines.
 
         Returns:
             What was done, by name.
         """
-        estimate, half = self.left_out(model)
-        offset, unit = offset.copy(), unit.copy()
+        estimate, half = self._estimates(model)
+        weights = response(self.lines(response))
+        alone = np.empty_like(estimate)
+        for i in range(len(self.truth)):
+            one = response(self.lines(response, without=i))
+            alone[i] = estimate[i] - response.error(one, estimate[[i]])[0]
+        shift, left = fit_shift(alone - self.truth)
+        weights[0] += shift
+        layer = model.get_layer("correction")
+        layer.set_range(
+            response.center, response.scale, low=response.low, high=response.high
+        )
+        layer.set_weights_of(weights)
+        moved = response.error(weights, response.believed)
         facts: dict[str, object] = {"labelled_rows": len(self.truth)}
-        left = []
         for i, name in enumerate(LABELS):
-            made = fit_correction(
-                self.truth[:, i],
-                estimate[:, i],
-                center=float(offset[i]),
-                unit=float(unit[i]),
-            )
             facts[f"correction_{name}"] = {
-                "offset": made.offset,
-                "slope": made.slope,
-                "center": made.center,
-                "rms_left_out": float(np.sqrt(np.mean(made.left**2))),
+                "mean": float(-moved[:, i].mean()),
+                "sd": float(moved[:, i].std()),
+                "shift": float(-shift[i]),
+                "rms_left_out": float(np.sqrt(np.mean(left[:, i] ** 2))),
             }
-            offset[i] += made.offset
-            unit[i] *= 1 + made.slope
-            # Half widths are of the estimates before; the units scale them, too.
-            left.append(made.left / (half[:, i] * (1 + made.slope)))
-        model.get_layer("mixture").set_units(offset, unit)
         if len(self.truth) >= FEWEST:
-            factors = interval_factors(np.stack(left, axis=1))
+            factors = interval_factors(left / half)
             model.get_layer("bounds").widen(np.repeat(factors, 2, axis=1))
             facts["intervals"] = SCALED.format(len(self.truth))
             for name, factor in zip(LABELS, factors[:, 0], strict=True):
                 facts[f"scaling_{name}"] = float(factor)
         return facts
 
-    def left_out(self, model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
-        """Estimates that a star's own lines had no part in, and half widths of 68 %.
-
-        The regressors have learnt line strengths from all these stars. Each star is
-        shown to them with its lines changed by what it added to the strengths itself,
-        behind the stem: normalised once more, it would be another spectrum. That the
-        changed lines would move the envelope is left out: of 30 stars of a simulated
-        gap it moves estimates by 0.1 K, 0.0005 dex, 0.0002 dex and 0.004 km/s (root
-        mean square), where leaving out the star's lines moves them by 3.6 K, 0.006 dex,
-        0.005 dex and 0.03 km/s.
-
-        Returns:
-            Both `(star, label)`.
-        """
-        others = [self.lines(without=i)[0] for i in range(len(self.truth))]
-        ratio = (1 + self.lines()[0]) / (1 + np.stack(others))
-        flux = (1 - self.depth * ratio).astype("float32")
+    def _estimates(self, model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+        """Estimates and half widths of their 68 % intervals, both `(star, label)`."""
         ends = [end_name(n, f"{side}_68") for n in LABELS for side in ("low", "high")]
-        normalised, _, good = model.get_layer("mse").input
-        rest = keras.Model(
-            [normalised, good], {n: model.output[n] for n in (*LABELS, *ends)}
-        )
-        found = rest.predict_on_batch([flux, self.good])
-        found = {k: np.asarray(v) for k, v in found.items()}
+        probe = keras.Model(model.input, {n: model.output[n] for n in (*LABELS, *ends)})
+        found = probe.predict_on_batch(self.spectra)
+        found = {k: np.asarray(v, float) for k, v in found.items()}
         low, high = (
             np.stack([found[end_name(n, f"{side}_68")] for n in LABELS], axis=1)
             for side in ("low", "high")

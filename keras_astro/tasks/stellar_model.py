@@ -17,6 +17,7 @@ def join(
     regressor: keras.Model,
     *,
     calibration_rows: int,
+    corrected: bool = False,
 ) -> keras.Model:
     """The full model with its units and references, not yet calibrated."""
     model = models.stellar_model(
@@ -34,6 +35,7 @@ def join(
         ),
         calibration_rows=calibration_rows,
         false_positive_rate=config.scores.false_positive_rate,
+        corrected=corrected,
     )
     labels = prepared.train.labels
     model.get_layer("mixture").set_units(*label_units(labels))

@@ -15,6 +15,7 @@ from keras_astro.layers.ensemble import (
     EnsembleMixture,
     EnsembleNegativeLogLikelihood,
 )
+from keras_astro.layers.quadratic import QuadraticCorrection
 from keras_astro.preprocessing.continuum import FillBadPixels, PseudoContinuum
 
 THREE = [(40,)] * 3
@@ -60,6 +61,9 @@ EXAMPLES = {
     ),
     "LatentDistance": Example(lambda shape: LatentDistance(shape[0]), (3,), ((1,),)),
     "LabelExtent": Example(lambda shape: LabelExtent(shape[0]), (4,), ((1,),)),
+    "QuadraticCorrection": Example(
+        lambda shape: QuadraticCorrection(shape[0]), (4,), ((1,),)
+    ),
     "EnsembleMixture": Example(
         lambda shape: EnsembleMixture(2, shape[0] // 4), (12,), ((4,), (20,))
     ),

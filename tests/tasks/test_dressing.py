@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 
 from keras_astro.layers.ensemble import ConformalBounds
-from keras_astro.tasks.dressing import doubted, widening
+from keras_astro.tasks.dressing import BEYOND, TAKEN, doubted, widening
 
 
-def test_only_a_shift_beyond_chance_widens():
-    widths = np.full((10, 2), 2.0)
-    found = widening(np.array([3.0, -0.5]), np.array([1.0, 1.0]), widths)
-    assert found == pytest.approx([3.0, 1.0])
+def test_intervals_grow_for_chance_and_for_what_it_does_not_explain():
+    widths, chance = np.full((10, 2), 2.0), np.array([1.0, 1.0])
+    found = widening(np.array([3.0, -1.9]), chance, widths)
+    by_chance = 1 + TAKEN
+    beyond = 9 - BEYOND**2
+    assert found == pytest.approx(np.sqrt([by_chance + beyond, by_chance]))
+    # Of endless rows, any shift is an error.
+    assert widening(np.array([3.0]), np.zeros(1), widths[:, :1])[0] == pytest.approx(
+        np.sqrt(10)
+    )
 
 
 def test_bounds_widen_about_the_mean():

@@ -3,41 +3,83 @@
 import numpy as np
 import pytest
 
-from keras_astro.tasks.line_strengths import emulator, line_strengths
+from keras_astro.tasks.line_strengths import (
+    UNSURE,
+    emulator,
+    line_strengths,
+    pixel_noise,
+)
+from keras_astro.tasks.population import curvature
 
 X = np.arange(800.0)
-PLACES = (100, 300, 500, 700)
+PLACES = [100, 300, 500, 700]
+SHAPES = np.array([np.exp(-0.5 * ((X - c) / 6) ** 2) for c in PLACES])
 
 
-def stars(strengths, depths, noise=0.0, seed=0):
+def stars(count, seed=0):
+    """Depths of synthetic stars, and their labels."""
     rng = np.random.default_rng(seed)
-    shape = [np.exp(-0.5 * ((X - c) / 6) ** 2) for c in PLACES]
-    clean = np.outer(depths, np.sum(shape, axis=0))
-    seen = np.outer(depths, strengths @ np.array(shape))
-    return seen + noise * rng.normal(size=seen.shape), clean
+    depths, labels = rng.uniform(0.3, 0.7, count), rng.normal(size=(count, 2))
+    return np.outer(depths, SHAPES.sum(axis=0)), labels
 
 
-def test_strong_lines_are_found_and_noise_is_not():
-    true = np.array([1.2, 0.9, 1.1, 1.0])
-    seen, clean = stars(true, np.full(5, 0.5), noise=0.01)
-    found, doubt = line_strengths(seen, clean)
-    # Shrunk towards none, by half for lines as deep as these.
-    assert found[list(PLACES)] == pytest.approx(0.42 * (true - 1), abs=0.02)
-    assert np.abs(found[[200, 400, 600]]).max() < 0.02
-    # Less doubt is left where lines are seen, and all of it where there are none.
-    assert doubt[list(PLACES)] == pytest.approx(np.sqrt(1 - 0.42), abs=0.02)
-    assert doubt[[200, 400, 600]] == pytest.approx(1.0, abs=0.01)
+def noisy(depth, noise, seed=1):
+    return depth + noise * np.random.default_rng(seed).normal(size=depth.shape)
 
 
-def test_weak_lines_are_hardly_believed():
-    seen, clean = stars(np.full(4, 2.0), np.full(5, 0.02))
-    assert np.abs(line_strengths(seen, clean)[0]).max() < 0.05
+def test_lines_and_their_change_with_labels_are_found_by_many_stars():
+    depth, labels = stars(200)
+    true = np.array([0.2, -0.1, 0.1, 0.0]) @ SHAPES
+    change = np.array([0.0, 0.1, -0.1, 0.05]) @ SHAPES
+    wrong = depth * (true + labels[:, [1]] * change)
+    found = line_strengths(noisy(depth + wrong, 0.01), depth, labels)
+    assert found.excess[2, PLACES] == pytest.approx(change[PLACES], abs=0.02)
+    assert np.abs(found.excess[1, PLACES]).max() < 0.02
+    # What the broadening takes from lines, it gives back.
+    missing = found.missing(depth, labels)
+    assert np.abs(missing - wrong)[:, PLACES].max() < 0.01
+    assert np.mean((missing - wrong) ** 2) < 0.01 * np.mean(wrong**2)
+
+
+def test_of_five_noisy_stars_part_is_believed():
+    depth, labels = stars(5)
+    missing = line_strengths(noisy(1.2 * depth, 0.01), depth, labels).missing(
+        depth, labels
+    )
+    share = (missing / (0.2 * depth))[:, PLACES].mean()
+    assert share == pytest.approx(5 / (5 + UNSURE), abs=0.1)
+    # Between lines, nothing can be seen of them.
+    assert np.abs(missing[:, [200, 400, 600]]).max() < 0.001
+
+
+def test_a_noisy_star_hardly_counts():
+    depth, labels = stars(5)
+    seen = noisy(1.2 * depth, 0.01)
+    without = line_strengths(seen[:4], depth[:4], labels[:4])
+    seen[4] = noisy(depth[4], 0.3)
+    found = line_strengths(seen, depth, labels)
+    more = 5 / (5 + UNSURE) * (4 + UNSURE) / 4
+    left = found.missing(depth, labels) - more * without.missing(depth, labels)
+    assert np.sqrt(np.mean(left[:4, PLACES] ** 2)) < 0.01
+
+
+def test_broadening_is_told_from_strength():
+    depth, labels = stars(300)
+    seen = noisy(depth + 0.5 * curvature(depth), 0.003)
+    found = line_strengths(seen, depth, labels)
+    assert found.broadening == pytest.approx(0.5, abs=0.06)
+    assert np.abs(found.excess[0, PLACES]).max() < 0.01
 
 
 def test_without_stars_nothing_is_known():
-    found, doubt = line_strengths(np.zeros((0, 30)), np.zeros((0, 30)))
-    assert not found.any()
-    assert np.all(doubt == 1)
+    found = line_strengths(np.zeros((0, 30)), np.zeros((0, 30)), np.zeros((0, 4)))
+    assert found.excess.shape == (5, 30)
+    assert not found.missing(np.ones((2, 30)), np.ones((2, 4))).any()
+
+
+def test_lines_are_no_noise():
+    depth, _ = stars(3)
+    assert pixel_noise(noisy(depth, 0.02)) == pytest.approx(0.02, rel=0.25)
 
 
 def test_few_rows_get_a_lower_degree():

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -15,10 +16,10 @@ from keras_astro.data.store import write_store
 from keras_astro.errors import DataError, UsageError
 from keras_astro.evaluation.adaptation import adaptation_section, read_adapted
 from keras_astro.inference.manifest import read_manifest
-from keras_astro.models.stellar import end_name, error_name
-from keras_astro.tasks import stellar_known
+from keras_astro.tasks import few_shot, stellar_known
 from keras_astro.tasks.catalog import get_task, load_config
 from keras_astro.tasks.few_shot import interval_factors
+from keras_astro.tasks.line_strengths import LabelledLines
 from keras_astro.tasks.stellar import simulation
 from keras_astro.tasks.stellar_config import Simulation
 from keras_astro.tasks.stellar_features import LABELS, model_inputs, read_labels
@@ -238,57 +239,71 @@ def test_without_enough_labelled_stars_intervals_are_not_calibrated(moved, label
     run, _, folder = moved
     found = adaptation(run, folder, labelled)
     stage = found.label_stage()
-    found.assemble({"labels": stage.model})
+    model = found.assemble({"labels": stage.model})
     assert found.facts["intervals"] == "not calibrated on observed spectra"
     assert found.facts.get("labelled_rows", 0) == labelled
-    assert found.strengths.any() == (labelled > 0)
+    names = [layer.name for layer in model.layers]
+    assert ("correction" in names) == (labelled > 0)
     assert not any(name.startswith("scaling") for name in found.facts)
 
 
-def test_stars_whose_lines_are_as_expected_are_estimated_as_any_other(moved):
-    """Gaps are known as such, and no spectrum is normalised twice."""
+def labels_of(model, sample):
+    found = model.predict_on_batch(model_inputs(sample))
+    return np.stack([np.asarray(found[name]) for name in LABELS], axis=1)
+
+
+def test_labelled_stars_change_estimates_as_their_lines_say(moved, monkeypatch):
+    """Stars beyond the labels and bad pixels say nothing."""
     run, _, folder = moved
     few = open_many([folder / "obs.h5"], STELLAR).read(0, 5)
     few.inputs["mask"][:, 100:110] = 1
     few.inputs["flux"][:, 100:110] = np.nan
     found = adaptation(run, folder, few)
-    model = found.assemble({"labels": found.label_stage().model})
-    # Without a star to learn from, all line ratios are 1.
-    none = np.zeros(5, bool)
-    known = dataclasses.replace(found.known, within=none)
-    estimate, half = known.left_out(model)
-    alone = model.predict(model_inputs(few), verbose=0)
-    for i, name in enumerate(LABELS):
-        error = alone[error_name(name)]
-        np.testing.assert_allclose(estimate[:, i], alone[name], atol=1e-3 * error.min())
-        low, high = (alone[end_name(name, f"{side}_68")] for side in ("low", "high"))
-        np.testing.assert_allclose(half[:, i], (high - low) / 2, rtol=1e-3)
+    stage = found.label_stage()
+    # What single stars are left with is for the shift alone.
+    monkeypatch.setattr(few_shot, "SHIFT", 1e9)
+    model = found.assemble({"labels": stage.model})
+    response = found.response(model, stage.model)
+    lines = found.known.lines(response)
+    bad = found.known.depth[:, 100:110]
+    np.testing.assert_array_equal(bad, found.known.expected[:, 100:110])
+    weights = response(lines)
+    assert np.abs(weights).max() > 0
+    plain = keras.Model(model.input, model.get_layer("mixture").output[0])
+    before = np.asarray(plain.predict_on_batch(model_inputs(few)))
+    scale = response.scale
+    expected = before - response.error(weights, before)
+    np.testing.assert_allclose(
+        labels_of(model, few) / scale, expected / scale, atol=1e-4
+    )
+    none = dataclasses.replace(found.known, within=np.zeros(5, bool))
+    assert not none.lines(response).excess.any()
+    assert np.abs(response(none.lines(response))).max() < 1e-6
 
 
-def test_intervals_are_scaled_by_errors_in_units_of_the_moved_widths(
-    moved, monkeypatch
-):
+def test_intervals_are_scaled_by_errors_of_stars_left_out(moved, monkeypatch):
     run, _, folder = moved
     found = adaptation(run, folder, 5)
     stage, seen = found.label_stage(), []
-
-    def left_out(self, model):
-        # Estimates that are too close to one another have a slope.
-        center = found.prepared.train.labels.mean(axis=0)
-        return center + 0.5 * (self.truth - center), np.ones_like(self.truth)
 
     def factors(errors):
         seen.append(errors)
         return interval_factors(errors)
 
-    monkeypatch.setattr(KnownStars, "left_out", left_out)
+    def estimates(self, model):
+        return self.truth + 2.0, np.full_like(self.truth, 4.0)
+
+    none = LabelledLines(np.zeros((5, 240)), 0.0)
+    monkeypatch.setattr(KnownStars, "lines", lambda *args, **more: none)
+    monkeypatch.setattr(KnownStars, "_estimates", estimates)
     monkeypatch.setattr(stellar_known, "interval_factors", factors)
     found.assemble({"labels": stage.model})
-    for i, name in enumerate(LABELS):
+    left = 2.0 * (1 - 4 / (4 + few_shot.SHIFT))
+    assert seen[0] == pytest.approx(np.full((5, 4), left / 4), abs=1e-3)
+    for name in LABELS:
         made = found.facts[f"correction_{name}"]
-        assert made["slope"] != 0
-        rms = np.sqrt(np.mean(seen[0][:, i] ** 2))
-        assert rms == pytest.approx(made["rms_left_out"] / (1 + made["slope"]))
+        assert made["rms_left_out"] == pytest.approx(left, abs=1e-2)
+        assert made["shift"] == pytest.approx(-10 / (5 + few_shot.SHIFT), abs=1e-2)
 
 
 def test_one_labelled_star_is_refused(moved):
