@@ -120,3 +120,14 @@ def test_a_coarse_fit_scales_no_spectrum():
     layer.solve.assign(np.asarray(layer.solve) * (1 + 1e-3))
     # The second pass sees what the first left over, a thousandth, and fits that.
     np.testing.assert_allclose(np.asarray(layer(flux)), exact, atol=3e-6)
+
+
+def test_half_precision_is_as_good_as_its_numbers():
+    flux = spectra()
+    exact = np.asarray(PseudoContinuum(7)(flux))
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        half = np.asarray(ops.cast(PseudoContinuum(7)(flux), "float32"))
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert np.sqrt(np.mean((half - exact) ** 2)) < 0.01
