@@ -49,7 +49,8 @@ def to_integers(
         rows: Real input rows by name, for every signature of the file.
         profile: Whose bounds hold.
         merit: At most 1 each. Their loss is measured with the answers of `content` for
-            truth: of so few rows the truth itself would say little of it.
+            truth: of so few rows the truth itself would say little of it. Merits that
+            need other truth are left to `verify`.
 
     Raises:
         DataError: If the rows are too few.
@@ -112,13 +113,17 @@ def merit_excess(
 ) -> float:
     """The error that loses most merit, over that which loses what the profile allows.
 
-    Losses grow as squares of errors, so that half an error is a quarter of a loss.
+    Losses grow as squares of errors, so that half an error is a quarter of a loss. It
+    is 0 where the answers do not tell what the merit needs, such as the class of an
+    alert, and infinite where a loss is not finite.
     """
     before, after = predicted(wanted), predicted(found)
     if not before:
         return 0.0
     best, left = merit(before, before), merit(before, after)
     losses = [(best[name] - left[name]) / profile.merit_loss for name in best]
+    if not np.isfinite(losses).all():
+        return np.inf
     return float(np.sqrt(max([0.0, *losses])))
 
 

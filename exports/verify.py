@@ -27,6 +27,8 @@ MANY = 10
 # Smaller spreads are rounding: such an output is constant.
 NOTHING = 1e-6
 
+_ANOTHER = "Export in another format, and report the run."
+
 RELOAD = """
 import sys
 import numpy as np
@@ -104,7 +106,7 @@ def reload(path: Path, profile: Profile, rows) -> dict[str, np.ndarray]:
             lines = [line for line in done.stderr.splitlines() if "Error" in line]
             reason = lines[-1] if lines else f"it ended with {done.returncode}"
             raise VerificationError(
-                f"{path}: a fresh process cannot run it ({reason})",
+                f"{path.name}: a fresh process cannot run it ({reason})",
                 hint="Check the installation with: kastro doctor",
             )
         with np.load(outputs) as archive:
@@ -121,9 +123,9 @@ def _check_size(path: Path, profile: Profile, parameters: int) -> None:
     least = 0.2 * parameters * profile.weight_bytes
     if size < least:
         raise VerificationError(
-            f"{path}: {size} bytes cannot hold {parameters} weights (expected at least "
-            f"{least:.0f}): the conversion lost some",
-            hint="Export in another format, and report this file.",
+            f"{path.name}: {size} bytes cannot hold {parameters} weights (expected at "
+            f"least {least:.0f}): the conversion lost some",
+            hint=_ANOTHER,
         )
 
 
@@ -134,12 +136,12 @@ def _compare(
         shape = None if found is None else found.shape
         raise VerificationError(
             f"{name}: expected shape {wanted.shape}, found {shape}",
-            hint="Export in another format, and report this file.",
+            hint=_ANOTHER,
         )
     if not np.isfinite(found).all():
         raise VerificationError(
             f"{name}: has values that are NaN or infinite",
-            hint="Choose a format with more bits, e.g. --quantize none.",
+            hint=_what_next(profile),
         )
     spread = float(wanted.std())
     output = name.split("/")[1]
@@ -147,7 +149,7 @@ def _compare(
     if output not in FLAGS and spread > NOTHING and found.std() == 0:
         raise VerificationError(
             f"{name}: is constant, the model's output is not",
-            hint="Choose a format with more bits, e.g. --quantize none.",
+            hint=_what_next(profile),
         )
     if output in FLAGS:
         return _flips(name, found, wanted, profile)
@@ -158,7 +160,7 @@ def _compare(
         raise VerificationError(
             f"{name}: differs from the model by {error:.2g} of its sd, expected at "
             f"most {limit:.2g}",
-            hint="Choose a format with more bits, e.g. --quantize none.",
+            hint=_what_next(profile),
         )
     return {"rms_over_sd": error}
 
@@ -172,6 +174,13 @@ def rms_over_sd(found: np.ndarray, wanted: np.ndarray) -> float:
 def limit_of(output: str, profile: Profile) -> float:
     """What a profile allows of `rms_over_sd` of a continuous output."""
     return profile.tolerance if output == "score" else profile.part_tolerance
+
+
+def _what_next(profile: Profile) -> str:
+    """What to do where an artefact computes something else than its model."""
+    if profile.quantize == "none":
+        return _ANOTHER
+    return "Choose a format with more bits, e.g. --quantize none."
 
 
 def _decides(name: str) -> bool:
@@ -188,12 +197,12 @@ def _flips(
         raise VerificationError(
             f"{name}: {changed.sum()} of {len(wanted)} decisions differ from the "
             f"model's, expected at most {most}",
-            hint="Choose a format with more bits, e.g. --quantize none.",
+            hint=_what_next(profile),
         )
     if np.sum(wanted > 0) >= MANY and not np.any(found[wanted > 0]):
         raise VerificationError(
             f"{name}: none of the {np.sum(wanted > 0)} rows flagged by the model is",
-            hint="Choose a format with more bits, e.g. --quantize none.",
+            hint=_what_next(profile),
         )
     return {
         "largest_difference": float(np.abs(found - wanted).max()),
@@ -210,7 +219,7 @@ def _merit_loss(merit: Merit, found, expected, profile: Profile) -> dict[str, fl
             raise VerificationError(
                 f"predict: {name} falls from {value:.4f} to {after[name]:.4f}, "
                 f"expected a loss of at most {profile.merit_loss:g}",
-                hint="Choose a format with more bits, e.g. --quantize none.",
+                hint=_what_next(profile),
             )
         measured |= {
             f"{name}_model": value,

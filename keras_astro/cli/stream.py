@@ -114,14 +114,13 @@ def stream(
     from keras_astro.data.readers.avro import Schemas
     from keras_astro.inference.drift import DriftWatch, told
     from keras_astro.inference.predictor import open_predictor
+    from keras_astro.inference.priority import run_before_others
     from keras_astro.inference.stream import AlertStream
     from keras_astro.inference.stream_kafka import read_settings
 
     folder = _checked(source_path, group, sink, fmt, state, kafka_config, move_done)
     settings = read_settings(kafka_config)
     if realtime:
-        from keras_astro.inference.priority import run_before_others
-
         run_before_others()
     if model.suffix not in (".tflite", ".onnx"):
         load_tensorflow()
@@ -149,12 +148,15 @@ def stream(
         account = work.run(progress=_Told(drift))
     content = vars(account) | {"balanced": account.balanced, "stopped": work.stopping}
     content["drift"] = drift.report()
-    text = (
-        f"{account.alerts} alerts: {account.written} written, {account.rejected} "
-        f"rejected, {account.written / max(account.seconds, 1e-9):.0f} a second\n"
-        f"{told(content['drift'])}"
-    )
+    text = f"{_counted(account)}\n{told(content['drift'])}"
     answer(content, text, as_json=as_json)
+
+
+def _counted(account) -> str:
+    return (
+        f"{account.alerts} alerts: {account.written} written, {account.rejected} "
+        f"rejected, {account.written / max(account.seconds, 1e-9):.0f} a second"
+    )
 
 
 def _checked(source, group, sink, fmt, state, kafka_config, move_done) -> Path:

@@ -15,7 +15,8 @@ def run_before_others() -> None:
 
     Linux's round-robin class (`SCHED_RR`). A batch then starts when its packets are
     there, and not when other processes have had their turns. What waits costs nothing.
-    The kernel leaves a twentieth of each second to others, whatever this thread does.
+    By default the kernel leaves a twentieth of each second to others, whatever this
+    thread does.
 
     Raises:
         UsageError: If the system has no such class, or does not allow it.
@@ -32,4 +33,9 @@ def run_before_others() -> None:
             "--realtime: this user may not ask for real-time priority",
             hint="Of a systemd unit, set CPUSchedulingPolicy=rr and leave the option "
             "out, or set LimitRTPRIO=1; of a container, add the capability SYS_NICE.",
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"--realtime: this system refuses ({error.strerror or error})",
+            hint="Leave the option out.",
         ) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from keras_astro.data.store import open_hdf5
 from keras_astro.errors import DataError
 from keras_astro.tasks.base import Arrays, Stream
 
@@ -109,17 +110,11 @@ class BlockReader:
 
 
 def _arrays(path: Path, names: Sequence[str]) -> list[h5py.Dataset]:
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(
-            f"{path}: not an HDF5 file that can be read",
-            hint="Convert it with: kastro data convert",
-        ) from error
+    file = open_hdf5(path)
     absent = [name for name in names if name not in file]
     if absent:
         raise DataError(
             f"{path}: expected an array {absent[0]}, found {', '.join(file)}",
-            hint=f"List them with: kastro data describe {path}",
+            hint="Name an array by its whole path in the file, e.g. inputs/flux.",
         )
     return [file[name] for name in names]

@@ -168,7 +168,8 @@ def make_split(
         raise DataError(
             f"expected at least {MINIMUM_ROWS} rows not labelled as anomalies to train "
             f"on, found {normal}",
-            hint="Name more data; --data can be repeated.",
+            hint="Name more data (--data can be repeated), or raise "
+            "data.simulated_rows.",
         )
     test = data.test_fraction
     if test is None:

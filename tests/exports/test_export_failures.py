@@ -3,6 +3,7 @@
 import errno
 import shutil
 
+import numpy as np
 import pytest
 
 from keras_astro.errors import ArtefactError, DataError, UsageError, VerificationError
@@ -23,6 +24,17 @@ def test_quick_export_is_a_whole_export(quick_export, tmp_path):
     assert result.path == tmp_path / "a" / "lensing-none.tflite"
     assert left_in(tmp_path) == ["a"]
     assert left_in(tmp_path / "a") == ["lensing-none.tflite", "verification.json"]
+
+
+def test_int8_is_handed_the_merit_of_the_task(quick_export, model_bytes, monkeypatch):
+    handed = {}
+    monkeypatch.setattr(
+        export, "convert", lambda *_, **options: handed.update(options) or model_bytes
+    )
+    quick_export()
+    truth = {"is_anomaly": np.arange(8) % 2}
+    for outputs, auc in ((truth["is_anomaly"], 1.0), (-truth["is_anomaly"], 0.0)):
+        assert handed["merit"](truth, {"score": outputs}) == {"auc": auc}
 
 
 def test_altered_weights_are_found(

@@ -10,6 +10,7 @@ import pytest
 from keras_astro.exports.flat_model import kernels, load
 from keras_astro.exports.integer_shares import shares
 from keras_astro.exports.integers import (
+    MARGIN,
     largest_excess,
     merit_excess,
     outputs_of,
@@ -18,6 +19,7 @@ from keras_astro.exports.integers import (
 from keras_astro.exports.layer_inputs import moments_of
 from keras_astro.exports.profiles import profile
 from keras_astro.exports.tflite import convert
+from keras_astro.tasks.catalog import get_task, schema
 
 INT8 = profile("tflite", "int8")
 ROWS = {"x": np.random.default_rng(1).normal(size=(40, 32)).astype("float32")}
@@ -161,19 +163,54 @@ def test_moments_of_all_kernels_are_held_once():
     assert peak < 1.5 * held
 
 
-def test_a_merit_that_integers_would_lose_keeps_layers_in_floats():
-    content, _ = floats((32,), two_layers)
-    plain = to_integers(content, ROWS, INT8)
+def test_a_merit_that_integers_would_lose_keeps_the_layer_that_it_needs_in_floats():
+    # Weights of `y` are whole numbers, so that in floats it has no error at all.
+    kernel = np.random.default_rng(4).integers(-127, 128, (32, 64)).astype("float32")
+    kernel[0] = 127
 
-    def explained(truth, outputs):
-        left = np.mean((outputs["y"] - truth["y"]) ** 2) / truth["y"].var()
-        return {"r2": float(1 - left)}
+    def build(x):
+        exact = keras.layers.Dense(64, kernel_initializer=lambda *_, **__: kernel)
+        return {"y": exact(x), "z": keras.layers.Dense(32, name="other")(x)}
 
+    content, model = floats((32,), build)
     wanted = outputs_of(content, ROWS)
-    lost = merit_excess(outputs_of(plain, ROWS), wanted, explained, INT8)
-    assert 0 < lost < 0.5
-    # Of a loss that is a fifth of what integers cost, the error is less than half.
-    strict = dataclasses.replace(INT8, merit_loss=INT8.merit_loss * lost**2 / 5)
-    made = to_integers(content, ROWS, strict, merit=explained)
-    assert shares(made)["multiply_adds"] < 1 == shares(plain)["multiply_adds"]
-    assert merit_excess(outputs_of(made, ROWS), wanted, explained, strict) < 5**0.5
+    plain = to_integers(content, ROWS, INT8)
+    assert shares(plain)["multiply_adds"] == 1
+    worst = np.mean((outputs_of(plain, ROWS)["predict/y"] - wanted["predict/y"]) ** 2)
+
+    def merit(truth, outputs):
+        # Integers lose four times what is allowed, which is twice the error.
+        lost = np.mean((outputs["y"] - truth["y"]) ** 2) / worst
+        return {"merit": float(1 - 4 * INT8.merit_loss * lost)}
+
+    assert largest_excess(outputs_of(plain, ROWS), wanted, INT8) < MARGIN
+    lost = merit_excess(outputs_of(plain, ROWS), wanted, merit, INT8)
+    assert lost == pytest.approx(2)
+    options = {"quantize": "int8", "rows": ROWS, "merit": merit}
+    made = convert({"predict": model}, **options)
+    assert shares(made) == {"weights": 1, "multiply_adds": pytest.approx(1 / 3)}
+    assert merit_excess(outputs_of(made, ROWS), wanted, merit, INT8) < MARGIN
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -np.inf])
+def test_a_merit_that_is_not_finite_is_never_near_enough(wrong):
+    answers = {"predict/y": np.ones(3)}
+    merits = iter([{"a": 1.0, "b": 1.0}, {"a": 1.0, "b": wrong}])
+    assert merit_excess(answers, answers, lambda *_: next(merits), INT8) == np.inf
+
+
+@pytest.mark.parametrize("case", ["stellar", "galaxies"])
+def test_answers_of_a_file_are_truth_enough_for_a_merit(case):
+    merit, rng = get_task(case).merit, np.random.default_rng(0)
+    names = [field.name for field in schema(case).targets]
+    truth = {f"predict/{name}": rng.normal(size=30) for name in names}
+    assert merit_excess(truth, truth, merit, INT8) == 0
+    for name, value in truth.items():
+        other = truth | {name: value + 0.1 * value.std()}
+        # A hundredth of the variance is lost.
+        excess = merit_excess(other, truth, merit, INT8)
+        assert excess in (0, pytest.approx((0.01 / INT8.merit_loss) ** 0.5)), name
+    moved = {name: value + value.std() for name, value in truth.items()}
+    assert merit_excess(moved, truth, merit, INT8) == pytest.approx(
+        INT8.merit_loss**-0.5
+    )

@@ -67,3 +67,7 @@ def test_what_is_absent_is_named(shards, tmp_path, refused):
         BlockReader(shards, "inputs/flux")
     with refused(DataError, "none.h5"):
         BlockReader([tmp_path / "none.h5"], "inputs/x")
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(shards[0].read_bytes()[:700])
+    with refused(DataError, damaged, "damaged or truncated", hint="write it again"):
+        BlockReader([damaged], "inputs/x")

@@ -1,11 +1,13 @@
 import errno
 
+import numpy as np
 import pytest
 
 from keras_astro.errors import ArtefactError, DataError, UsageError
 from keras_astro.tasks.catalog import load_config
 from keras_astro.training import files
 from keras_astro.training.run import Run, latest_run, list_runs
+from keras_astro.training.train import make_split
 
 
 def test_config_is_written_and_read_back(tmp_path):
@@ -59,3 +61,11 @@ def test_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
         files.write_json(path, {"value": 2})
     assert '"value": 1' in path.read_text()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_too_few_rows_are_refused_with_both_ways_to_more(refused):
+    names, anomalous = np.arange(50), np.arange(50) < 11
+    data = load_config("lensing").data
+    with refused(DataError, "at least 40", "found 39", hint="data.simulated_rows") as c:
+        make_split(names, anomalous, data, seed=0, ids=names)
+    assert "--data" in c.value.hint

@@ -137,7 +137,8 @@ def open_packets(path: Path, schema: Schema, *, on_bad, progress) -> MemorySourc
         raise DataError(
             f"{path}: none of {len(bad)} packets can be read; the first, {name}: "
             f"{reason}",
-            hint="Give --schema where packets carry none; else download them again.",
+            hint="Put the schema (.avsc) of packets that carry none into "
+            f"{path if path.is_dir() else path.parent}; else download them again.",
         )
     if odd and on_bad == "raise":
         raise DataError(
@@ -243,12 +244,14 @@ def triplets(stamps: np.ndarray, name: str) -> np.ndarray:
         )
     if stamps.shape[-1] != 3 and stamps.shape[1] == 3:
         stamps = np.moveaxis(stamps, 1, -1)
-    if stamps.shape[-1] != 3 or stamps.shape[1] != stamps.shape[2]:
+    wanted = f"{name}: expected square science, template and difference stamps "
+    wanted += f"(row, y, x, 3), found {stamps.shape}"
+    if stamps.shape[-1] != 3:
         raise DataError(
-            f"{name}: expected square science, template and difference stamps "
-            f"(row, y, x, 3), found {stamps.shape}",
-            hint="Cut the stamps to squares.",
+            wanted, hint="Give science, template and difference on the last axis."
         )
+    if stamps.shape[1] != stamps.shape[2]:
+        raise DataError(wanted, hint="Cut the stamps to squares.")
     stamps = np.array(stamps, np.float32)
     stamps[~(np.abs(stamps) < SENTINEL)] = np.nan
     return stamps

@@ -86,7 +86,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], schema: Schema, name: str) -> 
     if not values.size:
         raise DataError(
             f"{name}: expected data in {found}, found no rows or pixels",
-            hint="Check the file with: kastro data describe",
+            hint="Save at least one row, of at least one pixel.",
         )
     bad = 1.0 - np.isfinite(values).mean()
     if bad and not field.gaps:

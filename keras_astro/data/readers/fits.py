@@ -52,7 +52,7 @@ def open_fits(path: Path, schema: Schema, **options) -> MemorySource | FitsFolde
         raise DataError(
             f"{path}: expected an image (y, x) or a cube (row, y, x), found "
             f"{array.ndim} axes {array.shape}",
-            hint="Give an extension with an image.",
+            hint="Save the image as the first extension that has data.",
         )
     images = array[..., None] if array.ndim == 3 else np.moveaxis(array, 1, -1)
     wrong = next((w for im in images if (w := fault(im, expected=None))), None)
@@ -104,7 +104,7 @@ def first_image(file: BinaryIO, name: str) -> np.ndarray:
     if not found:
         raise DataError(
             f"{name}: expected an image in the FITS file, found none",
-            hint="Give an extension with an image.",
+            hint="Save the image as the first extension that has data.",
         )
     return found[0][2]
 
@@ -174,5 +174,5 @@ def bands_last(array: np.ndarray, name: str) -> np.ndarray:
         return np.moveaxis(array, 0, -1)
     raise DataError(
         f"{name}: expected axes (y, x) or (band, y, x), found shape {array.shape}",
-        hint="Save one image a file, or a cube with rows first.",
+        hint="Save one image a file, or give a cube of rows as a file of its own.",
     )

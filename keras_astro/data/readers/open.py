@@ -60,37 +60,27 @@ def open_source(
     if not path.exists():
         raise DataError(
             f"{path}: no such file or folder",
-            hint="Check the path; without --data, rows are simulated.",
+            hint="Check the path.",
         )
-    if path.is_file() and NAME.search(path.name) and path.stat().st_size:
+    if path.is_file() and not path.stat().st_size:
+        raise DataError(
+            f"{path}: expected data, found an empty file",
+            hint="Copy or download it again.",
+        )
+    if path.is_file() and NAME.search(path.name):
         return open_tfrecord(path, schema, _named_arrays(schema))
     if schema.inputs[0].axes == ("pixel",):
-        if path.is_file() and not path.stat().st_size:
-            raise DataError(
-                f"{path}: expected data, found an empty file",
-                hint="Copy or download it again.",
-            )
         return open_spectra(path, schema, **options)
     if schema.inputs[0].axes[-1:] == ("channel",):
         # Alerts need a library of their own, which other cases do without.
         from keras_astro.data.readers.alerts import open_alerts
 
-        if path.is_file() and not path.stat().st_size:
-            raise DataError(
-                f"{path}: expected data, found an empty file",
-                hint="Copy or download it again.",
-            )
         return open_alerts(path, schema, **options)
     if "psf_fwhm_arcsec" in schema.group("inputs") and _has_fits(path):
         return open_cutouts(path, schema, **options)
     if path.is_dir():
         folder = FitsFolder if _has_fits(path) else ImageFolder
         return folder(path, schema, **options)
-    if not path.stat().st_size:
-        raise DataError(
-            f"{path}: expected data, found an empty file",
-            hint="Copy or download it again.",
-        )
     name = path.name.lower()
     if name.endswith(HDF5_SUFFIXES):
         return open_h5(path, schema)
@@ -105,7 +95,9 @@ def open_source(
     raise DataError(
         f"{path}: expected .h5, .npz, .zip, .fits, .jpg, .png or a folder of images, "
         f"found a file of unknown suffix {path.suffix!r}",
-        hint="Convert it first: kastro data convert writes a store.",
+        hint="A pickle of arrays is read by: kastro data convert --from-pickle"
+        if name.endswith((".pkl", ".pickle"))
+        else "Save it in one of these formats, e.g. arrays with numpy.savez.",
     )
 
 

@@ -62,7 +62,14 @@ def read_pickle(path: Path) -> dict[str, np.ndarray]:
         DataError: If it holds anything but arrays, is damaged, or is too large.
     """
     try:
-        data = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise DataError(
+                f"{path}: expected a pickle of at most {MOST_BYTES / 2**30:.3g} GiB, "
+                f"found {size / 2**30:.3g}",
+                hint="Save its arrays in several files.",
+            )
+        data = path.read_bytes()
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror or error})"
@@ -91,7 +98,7 @@ def read_pickle(path: Path) -> dict[str, np.ndarray]:
         raise DataError(
             f"{path}: expected a pickle of arrays, found one damaged "
             f"({type(error).__name__})",
-            hint="Copy or download it again.",
+            hint="Copy or download it again, or save plain arrays anew.",
         ) from error
     arrays = dict(_arrays(found, ""))
     if not arrays:

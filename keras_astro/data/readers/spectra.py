@@ -144,7 +144,7 @@ def _open_fits(path: Path, schema: Schema, on_bad, progress) -> MemorySource:
     if not files:
         raise DataError(
             f"{path}: expected FITS tables of spectra, found none",
-            hint="Give a column of flux and one of wavelengths.",
+            hint="Give a folder with .fits files, or an .h5 or .npz file.",
         )
     rows, quarantined = [], []
     for number, file in enumerate(files):

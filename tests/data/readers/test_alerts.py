@@ -35,11 +35,16 @@ def test_packets_of_a_folder(tmp_path, packets):
     assert np.isnan(sample.inputs["metadata"][0, DISTANCE])
 
 
-def test_bare_packets_take_the_schema_beside_them(tmp_path, packets):
+def test_bare_packets_take_the_schema_beside_them(tmp_path, packets, refused):
     (tmp_path / "a.avro").write_bytes(packets.bare())
     (tmp_path / "b.avro").write_bytes(packets.wire(704))
+    for path in (tmp_path, tmp_path / "a.avro"):
+        hint = f"carry none into {tmp_path};"
+        with refused(DataError, path, "none of", hint=hint):
+            open_many([path], ALERTS, on_bad="quarantine")
     (tmp_path / "ztf.avsc").write_text(json.dumps(packets.schema))
     assert len(open_many([tmp_path], ALERTS)) == 2
+    assert len(open_many([tmp_path / "a.avro"], ALERTS)) == 1
 
 
 def test_every_packet_is_read_or_has_a_reason(tmp_path, packets, refused):
@@ -144,6 +149,10 @@ def test_stamp_sets(tmp_path, refused):
     np.savez(tmp_path / "flat.npz", stamps=np.ones((4, 21, 21)))
     with refused(DataError, "flat.npz", "(row, y, x, 3)"):
         open_many([tmp_path / "flat.npz"], ALERTS)
+    for shape, hint in (((4, 21, 21, 1), "last axis"), ((4, 21, 20, 3), "squares")):
+        np.savez(tmp_path / "odd.npz", stamps=np.ones(shape))
+        with refused(DataError, "odd.npz", "expected square", shape, hint=hint):
+            open_many([tmp_path / "odd.npz"], ALERTS)
 
 
 def test_mutated_packets_are_all_accounted_for(root, packets):

@@ -6,6 +6,7 @@ import pytest
 from astropy.io import fits
 
 from keras_astro.data.readers import open_source
+from keras_astro.data.readers.fits import bands_last
 from keras_astro.data.schemas import LENSING
 from keras_astro.errors import DataError
 
@@ -122,6 +123,25 @@ def test_bad_single_file_is_refused(tmp_path, refused, kind):
     path.write_bytes(encoded(np.ones(4)) if kind == "axes" else content)
     with refused(DataError, path, "expected", "found"):
         open_source(path, LENSING)
+
+
+def test_a_cube_is_refused_in_a_folder_and_read_by_itself(folder, refused):
+    cube = np.stack([cutout(level) for level in range(9)])
+    (folder / "cube.fits").write_bytes(encoded(cube))
+    with refused(DataError, "cube.fits", "expected axes"):
+        open_source(folder, LENSING)
+    with refused(DataError, "cube.fits", hint="a file of its own"):
+        bands_last(cube, "cube.fits")
+    assert len(open_source(folder / "cube.fits", LENSING)) == 9
+
+
+def test_the_first_extension_with_data_is_the_image(tmp_path, refused):
+    line, image = fits.ImageHDU(np.ones(5)), fits.ImageHDU(cutout(1))
+    for name, hdus in (("line", [line, image]), ("image", [image, line])):
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(tmp_path / f"{name}.fits")
+    with refused(DataError, "line.fits", "1 axes", hint="first extension that has"):
+        open_source(tmp_path / "line.fits", LENSING)
+    assert len(open_source(tmp_path / "image.fits", LENSING)) == 1
 
 
 def test_cube_with_nan_is_refused(tmp_path, refused):

@@ -30,8 +30,10 @@ def test_absent_empty_and_unknown_paths_are_refused(tmp_path, refused):
         with refused(DataError, tmp_path / name, "expected data, found an empty file"):
             open_source(tmp_path / name, LENSING)
     (tmp_path / "a.csv").write_text("1,2")
-    with refused(DataError, tmp_path / "a.csv", "expected .h5", "'.csv'"):
-        open_source(tmp_path / "a.csv", LENSING)
+    (tmp_path / "a.pkl").write_bytes(b"x")
+    for name, hint in (("a.csv", "numpy.savez"), ("a.pkl", "--from-pickle")):
+        with refused(DataError, tmp_path / name, "expected .h5", name[1:], hint=hint):
+            open_source(tmp_path / name, LENSING)
     with refused(DataError, "at least one", "none"):
         open_many([], LENSING)
 

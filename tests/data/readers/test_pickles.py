@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+from keras_astro.data.readers import pickles
 from keras_astro.data.readers.pickles import read_pickle
 from keras_astro.errors import DataError
 
@@ -58,4 +59,12 @@ def test_damaged_and_empty(tmp_path, content, refused):
     file = tmp_path / "bad.pkl"
     file.write_bytes(content)
     with refused(DataError, "bad.pkl"):
+        read_pickle(file)
+
+
+def test_one_that_is_too_large_is_told_so(tmp_path, monkeypatch, refused):
+    file = tmp_path / "large.pkl"
+    file.write_bytes(pickle.dumps({"a": np.zeros(4000)}))
+    monkeypatch.setattr(pickles, "MOST_BYTES", 1000)
+    with refused(DataError, "large.pkl", "at most", "GiB", hint="several files"):
         read_pickle(file)

@@ -228,7 +228,7 @@ def test_tables_without_a_spectrum_and_truncated_files_are_named(tmp_path, refus
 
 
 def test_empty_folders_and_unknown_suffixes_are_refused(tmp_path, refused):
-    with refused(DataError, tmp_path, "FITS"):
+    with refused(DataError, tmp_path, "FITS", hint="a folder with .fits files"):
         open_source(tmp_path, CGM)
     path = tmp_path / "a.txt"
     path.write_text("1 2 3")
