@@ -79,8 +79,8 @@ def _round_log(low: float, high: float) -> list[float]:
 def shown(records: list[TrialRecord], chosen: TrialRecord) -> list[TrialRecord]:
     """Completed trials best first, of those trained in rounds the last round alone."""
     best = ranked(records)
-    continued = {record.parent for record in best} - {None, chosen.number}
-    return [record for record in best if record.number not in continued]
+    shorter = {record.parent for record in best} - {None, chosen.number}
+    return [record for record in best if record.number not in shorter]
 
 
 def smooth(heights: list[float], *, points: int = 24) -> tuple[np.ndarray, np.ndarray]:

@@ -19,9 +19,10 @@ from keras_tuner.errors import FailedTrialError
 
 from keras_astro.config import RunConfig, build_config
 from keras_astro.errors import ConfigError
-from keras_astro.tasks.base import Parts, Task
+from keras_astro.tasks.base import Parts, Stage, Task
 from keras_astro.training.files import write_text
 from keras_astro.training.fit import fit_stage
+from keras_astro.training.plan import sketched_stages
 from keras_astro.training.strategy import Team
 from keras_astro.tuning.deploy import Convert, costs, deployed
 from keras_astro.tuning.limits import LimitExceeded, Limits
@@ -90,7 +91,7 @@ class TaskTuner(base_tuner.BaseTuner):
         values = trial.hyperparameters.values
         epochs = int(values.get("tuner/epochs", self.config.tune.epochs))
         parent, repeated = values.get("tuner/trial_id"), values.get(REPEATS)
-        seed = self.trial_seed(repeated or parent or trial.trial_id, values.get(SEED))
+        seed = self.trial_seed(repeated or self.first_round(trial), values.get(SEED))
         self.note(trial.trial_id, {"epochs": epochs, "seed": seed, "parent": parent})
         if self.config.tune.prune:
             # What a run of this trial that was cut off left behind.
@@ -101,19 +102,21 @@ class TaskTuner(base_tuner.BaseTuner):
             overrides |= {"tune.prune": False}
         config = self.trial_config({**overrides, "train.epochs": epochs})
         tune = config.tune
+        # Made here the first time, at the cost of no trial and before its seed is set.
+        compared = self.last_stage.name if tune.prune else None
         try:
             with Limits(seconds=tune.trial_seconds, memory_mb=tune.trial_memory_mb):
-                return self.measure(trial, config, seed=seed)
+                return self.measure(trial, config, seed=seed, compared=compared)
         except LimitExceeded as error:
             raise FailedTrialError(str(error)) from None
 
-    def measure(self, trial, config: RunConfig, *, seed: int) -> dict[str, float]:
+    def measure(
+        self, trial, config: RunConfig, *, seed: int, compared: str | None
+    ) -> dict[str, float]:
         """Fits a trial and returns all that is finite of what it is judged by."""
         prepared = self.prepared.get(config)
-        # Before the seed is set: models are built to find it.
-        last = self.last_stage if config.tune.prune else None
         keras.utils.set_random_seed(seed)
-        models = self.fit(trial, config, prepared, seed=seed, compared=last)
+        models = self.fit(trial, config, prepared, seed=seed, compared=compared)
         found = self.task.objective(config, prepared, models)
         finite = {k: float(v) for k, v in found.items() if math.isfinite(v)}
         if "objective" not in finite:
@@ -129,13 +132,20 @@ class TaskTuner(base_tuner.BaseTuner):
         return with_values(self.config, overrides)
 
     def trial_seed(self, trial_id: str, repeat: int | None = None) -> int:
-        """The seed of a trial, or of one of its repeats, which are numbered from 1.
-
-        A trial that goes on under hyperband keeps its own.
-        """
+        """The seed of a trial, or of one of its repeats, which are numbered from 1."""
         entropy = [self.config.seed, int(trial_id)]
         sequence = np.random.SeedSequence(entropy + ([repeat] if repeat else []))
         return int(sequence.generate_state(1)[0] >> 1)
+
+    def first_round(self, trial) -> str:
+        """Id of the trial that began with a trial's settings; itself but for hyperband.
+
+        All rounds of hyperband train with the seed of the first, so that between two of
+        them the settings have more epochs and no other luck.
+        """
+        while parent := trial.hyperparameters.values.get("tuner/trial_id"):
+            trial = self.oracle.get_trial(parent)
+        return trial.trial_id
 
     def fit(
         self,
@@ -151,10 +161,10 @@ class TaskTuner(base_tuner.BaseTuner):
         At epochs of the stage `compared`, the last, the trial is compared with others
         and may end.
 
-        A trial that goes on under hyperband is trained anew, for more epochs. Its rate
-        then falls once, over all of them, as in any training of that length. With the
-        weights of the round before, whose rate had come to zero, the epochs of that
-        round are saved and nearly all that they taught is lost.
+        A later round of hyperband trains settings anew, for more epochs. Its rate falls
+        once, over all of them, as in any training of that length. With the weights of
+        the round before, whose rate had come to zero, the epochs of that round are
+        saved and nearly all that they taught is lost.
         """
         models: dict[str, keras.Model] = {}
 
@@ -179,15 +189,15 @@ class TaskTuner(base_tuner.BaseTuner):
         return models
 
     @functools.cached_property
-    def last_stage(self) -> str:
-        """Name of the stage at whose epochs trials are compared.
+    def last_stage(self) -> Stage:
+        """The stage at whose epochs trials are compared, of few rows.
 
         A stage may be made only when those before it are fitted, so that which one is
         the last is seen on stages that nobody fits.
         """
-        config = self.trial_config({})
-        *_, last = self.task.stages(config, self.prepared.get(config))
-        return last.name
+        config = self.trial_config({"train.epochs": self.config.tune.epochs})
+        *_, last = sketched_stages(self.task, config, self.parts)
+        return last
 
     def note(self, trial_id: str, facts: dict[str, Any]) -> None:
         """Keeps what KerasTuner's trial has no place for."""

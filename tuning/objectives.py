@@ -61,8 +61,8 @@ def front(
     of one model's latency would both stand on the front.
     """
     best = ranked(records)
-    continued = {record.parent for record in best}
-    kept = [record for record in best if record.number not in continued]
+    shorter = {record.parent for record in best}
+    kept = [record for record in best if record.number not in shorter]
     if not kept:
         return []
     out = dominated(points(kept, objectives))
@@ -78,8 +78,8 @@ def candidates(records: Sequence[TrialRecord], tune: TuneConfig) -> list[TrialRe
     if len(tune.objectives) > 1:
         return front(records, tune.objectives)[: tune.top]
     best = ranked(records)
-    continued = {record.parent for record in best}
-    return [r for r in best if r.number not in continued][: tune.top]
+    shorter = {record.parent for record in best}
+    return [r for r in best if r.number not in shorter][: tune.top]
 
 
 def choose(records: Sequence[TrialRecord], tune: TuneConfig) -> TrialRecord:
@@ -90,9 +90,9 @@ def choose(records: Sequence[TrialRecord], tune: TuneConfig) -> TrialRecord:
     the lowest in the second objective, then in the third, then in quality.
 
     Where trials were trained again with other seeds, it is one of those, and the mean
-    over these seeds stands for the objective: the search's own value is left out,
-    because it was the lowest of many and flatters. Settings with which a seed failed
-    are taken only if there are no others.
+    over these seeds stands for the objective. The search's own value, one training's,
+    by which it was picked, is left out. Settings with which a seed failed are taken
+    only if there are no others.
     """
     several = len(tune.objectives) > 1
     found = _judged(records, tune)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from keras_astro.config import RunConfig, flat_settings
+from keras_astro.config import RunConfig, flat_settings, read_yaml
 from keras_astro.errors import ArtefactError
 from keras_astro.tasks.catalog import load_config
 from keras_astro.training.files import write_json, write_text
@@ -13,6 +13,10 @@ from keras_astro.training.run import Run
 from keras_astro.tuning.spaces import SearchSpace
 
 FOLDER = "tuner"
+
+# How later rounds of hyperband are trained, which is written into a search's record.
+# Those of records that say nothing went on with the weights of the round before.
+ROUNDS = "from the start"
 
 
 def open_search(
@@ -34,11 +38,13 @@ def open_search(
         begun = json.loads(record.read_text())
         _check_config(run.path, config)
         searched.check_same(begun["space"], where=str(run.path))
+        _check_rounds(run.path, config, begun)
         return run
     run = Run.create(run.path, config, resume=resume, overwrite=overwrite)
     record.parent.mkdir(exist_ok=True)
     write_text(record.with_name("config.yaml"), config.to_yaml())
-    write_json(record, {"space": searched.describe(), "digest": searched.digest()})
+    facts = {"space": searched.describe(), "digest": searched.digest()}
+    write_json(record, {**facts, "rounds": ROUNDS})
     return run
 
 
@@ -55,6 +61,30 @@ def search_config(run_folder: Path) -> RunConfig:
             hint="Start one with: kastro tune TASK -o RUN",
         )
     return load_config(str(path))
+
+
+def searches_all(run_folder: Path) -> bool:
+    """Whether a folder holds a search of when no setting could be left out of it.
+
+    What `--set` said of a searched setting was then where the search began.
+    """
+    path = Path(run_folder) / FOLDER / "config.yaml"
+    return path.is_file() and "fixed" not in read_yaml(path).get("tune", {})
+
+
+def _check_rounds(run_folder: Path, config: RunConfig, begun: dict) -> None:
+    """Refuses a search whose later rounds would be trained otherwise than before."""
+    if config.tune.oracle != "hyperband" or begun.get("rounds") == ROUNDS:
+        return
+    # A search that has ended has no rounds to come.
+    if (run_folder / "best.yaml").is_file():
+        return
+    raise ArtefactError(
+        f"{run_folder}: does not say how its rounds of hyperband were trained: in "
+        "earlier versions with the weights of the round before, now from the start, "
+        "and one leaderboard cannot rank both",
+        hint="Start again with --overwrite, or in another folder with -o.",
+    )
 
 
 def _check_config(run_folder: Path, config: RunConfig) -> None:

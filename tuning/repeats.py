@@ -82,8 +82,9 @@ def section(result: SearchResult) -> str:
         f"weights and order that the search had not used, for {_epochs(tune.epochs)}. "
         "The lowest mean is chosen"
         + ("" if len(tune.objectives) == 1 else " in place of the lowest objective")
-        + "; the search's own value, the lowest of many, flatters and is not in it. "
-        "Tied: Welch's test at 5 % cannot tell the means apart."
+        + "; the search's own value, one training's by which a trial was picked, is "
+        "not in it. What to expect of the settings is the mean. Tied: Welch's test "
+        "at 5 % cannot tell the means apart."
     )
     if all(record.mean is None for record in found):
         rule = f"{ALL_FAILED[0].upper()}{ALL_FAILED[1:]}."

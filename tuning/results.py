@@ -62,7 +62,8 @@ def leaderboard(
 
     Where there are several objectives, `pareto` says whether a trial is on the front.
     Where the best are trained again with other seeds, there are the mean and standard
-    deviation of their objective and, in the end, a `choice`.
+    deviation of their objective and, in the end, a `choice`. `continues` is the trial
+    whose settings this one trains for longer, from the start.
 
     Example:
         >>> record = TrialRecord(1, "completed", {"a.b": 2}, objective=0.5, epochs=9)

@@ -18,6 +18,8 @@ from keras_astro.tuning.hypermodel import TaskTuner, after_failures, with_values
 from keras_astro.tuning.objectives import choose, front
 from keras_astro.tuning.oracles import make_oracle
 from keras_astro.tuning.places import FOLDER, open_search
+from keras_astro.tuning.plan import LEAST_EPOCHS
+from keras_astro.tuning.pruning import rung_epochs
 from keras_astro.tuning.records import (
     SearchEvent,
     SearchProgress,
@@ -66,12 +68,14 @@ def search(
         over: What is searched; the task's space when None.
         convert: Makes a model's file, for the objectives `latency` and `size`.
         team: Runs the trials in other processes; here, one after the other, when None.
-        story: Told of the team and of what is not searched, a sentence at a time.
+        story: Told of the team, of what is not searched and of pruning that can stop
+            nothing, a sentence at a time.
 
     Raises:
         UsageError: If the folder exists and is neither resumed nor replaced, or if
             there are several objectives and no `convert`, or hyperband and pruning.
-        ArtefactError: If a resumed search had other settings or another space.
+        ArtefactError: If a resumed search had other settings or another space, or
+            rounds of hyperband that were trained otherwise.
         ConfigError: If three trials in a row or all fail, or the strategy is
             `multiworker`.
         DataError: If the data is too small, or changed since the search began.
@@ -103,6 +107,7 @@ def search(
             progress=tell,
             convert=convert,
         )
+    _tell_rungs(tuner, story)
     if team is not None:
         team.run(tuner, story=story)
     else:
@@ -126,6 +131,19 @@ def _check(config: RunConfig, convert: Convert | None) -> None:
         raise ConfigError(
             "train.strategy = multiworker: trials are not shared between processes",
             hint="kastro tune --workers N gives each process trials of its own.",
+        )
+
+
+def _tell_rungs(tuner: TaskTuner, story: Callable[[str], None]) -> None:
+    """Says that no trial will be stopped, where the last stage is too short."""
+    if not tuner.config.tune.prune:
+        return
+    last = tuner.last_stage
+    if not rung_epochs(last.epochs):
+        story(
+            "--prune stops no trial: they are compared in the last stage, "
+            f"{last.name}, after {LEAST_EPOCHS} or more and at most a third of its "
+            f"epochs, and it has {last.epochs}"
         )
 
 

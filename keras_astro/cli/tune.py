@@ -139,9 +139,9 @@ def tune(
     from keras_astro.training.run import Run
     from keras_astro.tuning.tune import tune as search_and_train
 
-    config = _fixed(config, overrides)
-    task = get_task(config.task)
     target = run_folder(folder, f"{config.task}-tune", resume=resume)
+    config = _fixed(config, overrides, target if resume else None)
+    task = get_task(config.task)
     Run.check_place(target, resume=resume, overwrite=overwrite)
     source = open_rows(task, config, story=story, progress=RowProgress("simulating"))
     story(f"tuning into {target}")
@@ -164,14 +164,24 @@ def tune(
     _answer(result, *measured(Run.open(target)), as_json=as_json)
 
 
-def _fixed(config, overrides):
-    """The configuration with what was said of searched settings not searched."""
+def _fixed(config, overrides, resumed):
+    """The configuration with what was said of searched settings not searched.
+
+    Unless the search in the folder to be resumed is of a version that searched them.
+    """
     from keras_astro.config import flat_settings, set_values
     from keras_astro.tuning.hypermodel import with_values
+    from keras_astro.tuning.places import searches_all
     from keras_astro.tuning.spaces import space
 
     said = flat_settings(set_values({}, overrides))
     fixed = [key for key in space(config.task).keys if key in said]
+    if fixed and resumed is not None and searches_all(resumed):
+        story(
+            f"{resumed}: was begun by a version that searched what --set gave, from "
+            f"that value on, and goes on so: {', '.join(fixed)}"
+        )
+        return config
     both = dict.fromkeys([*config.tune.fixed, *fixed])
     config = with_values(config, {"tune.fixed": tuple(both)})
     # Refuses what leaves nothing to search, before any row is simulated.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from keras_astro.config import RunConfig
 from keras_astro.data.sample import Source, Subset
@@ -32,16 +35,30 @@ def plan(task: Task, config: RunConfig, source: Source) -> dict[str, Any]:
     split = make_split(groups, anomalous, config.data, seed=config.seed, ids=ids)
     parts = make_parts(source, split)
     counts = {name: len(getattr(parts, name)) for name in Parts.__annotations__}
-    few = Parts(
-        **{name: Subset(source, split.indices[name][:SKETCH_ROWS]) for name in counts}
-    )
-    sketch = task.sketch(config)
-    stages = task.stages(sketch, task.prepare(sketch, few))
     rows = task.stage_rows(config, counts["train"])
     return {
         "rows": counts,
-        "stages": {stage.name: _stage(stage, rows[stage.name]) for stage in stages},
+        "stages": {
+            stage.name: _stage(stage, rows[stage.name])
+            for stage in sketched_stages(task, config, parts)
+        },
     }
+
+
+def sketched_stages(task: Task, config: RunConfig, parts: Parts) -> Iterable[Stage]:
+    """A task's stages as they would be trained, but on a few rows.
+
+    Args:
+        task: The science case.
+        config: Its settings.
+        parts: All rows.
+    """
+    few = {}
+    for name in Parts.__annotations__:
+        rows = getattr(parts, name)
+        few[name] = Subset(rows, np.arange(min(len(rows), SKETCH_ROWS)))
+    sketch = task.sketch(config)
+    return task.stages(sketch, task.prepare(sketch, Parts(**few)))
 
 
 def _stage(stage: Stage, rows: int) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_leaderboard_marks_the_front():
     assert "pareto" not in leaderboard(TRIALS)[0]
 
 
-def test_continued_trial_stands_on_the_front_once():
+def test_settings_of_several_rounds_stand_on_the_front_once():
     short = record(1, 0.2, 1.00, epochs=5)
     longer = record(2, 0.1, 1.01, epochs=15, parent=1)
     found = front([short, longer], ("quality", "latency"))

@@ -66,6 +66,18 @@ def test_hyperband_trains_the_best_of_the_first_round_for_longer(whole):
     assert last.objective < best.objective
 
 
+def test_all_rounds_of_settings_have_the_seed_of_the_first(tmp_path):
+    records = run_search(
+        tmp_path / "a", "tune.epochs=45", oracle="hyperband", trials=12
+    ).records
+    *_, second, third = ([r for r in records if r.epochs == n] for n in (15, 45))
+    by_number = {record.number: record for record in records}
+    assert third[0].parent in [record.number for record in second]
+    for record in (*second, *third):
+        assert record.seed == by_number[record.parent].seed
+    assert len({record.seed for record in records}) == 8
+
+
 def test_a_later_round_is_a_training_of_its_length_like_any_other(whole, source):
     """It carries on nothing of the round before, whose rate had come to zero."""
     result = whole("hyperband")

@@ -1,4 +1,5 @@
 import dataclasses
+import signal
 
 import numpy as np
 import pytest
@@ -83,6 +84,52 @@ def test_trials_of_stages_that_are_made_one_by_one_are_compared_in_the_last(tmp_
     )
     assert {record.status for record in result.records} == {"completed", "pruned"}
     assert task.fitted
+
+
+class Short(FakeTask):
+    """A case whose last stage has its own number of epochs, as heads of alerts do."""
+
+    def stages(self, config, prepared):
+        (stage,) = super().stages(config, prepared)
+        stage.epochs = 14
+        return [stage]
+
+
+def test_pruning_that_can_stop_nothing_is_told(tmp_path):
+    told = []
+    settings = ["tune.epochs=15", "tune.prune=true", "tune.trials=1"]
+    run_search(tmp_path / "a", *settings, task=Short(), story=told.append)
+    assert told == [
+        "--prune stops no trial: they are compared in the last stage, toy, after 5 or "
+        "more and at most a third of its epochs, and it has 14"
+    ]
+    told.clear()
+    run_search(tmp_path / "b", *settings, task=FakeTask(), story=told.append)
+    assert told == []
+
+
+class Watched(FakeTask):
+    """Notes at each making of stages the rows, and whether a limit is set."""
+
+    def __init__(self):
+        super().__init__()
+        self.timed, self.rows = [], []
+
+    def stages(self, config, prepared):
+        self.timed.append(signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0))
+        self.rows.append(len(prepared["train"]))
+        return super().stages(config, prepared)
+
+
+def test_the_last_stage_is_found_at_the_cost_of_no_trial(tmp_path, monkeypatch):
+    """It is made on few rows, and before a trial's clock begins to run."""
+    monkeypatch.setattr("keras_astro.training.plan.SKETCH_ROWS", 20)
+    task = Watched()
+    settings = ["tune.epochs=15", "tune.prune=true", "tune.trials=2"]
+    settings.append("tune.trial_seconds=60")
+    run_search(tmp_path / "a", *settings, task=task)
+    assert task.timed == [False, True, True]
+    assert task.rows[0] == 20 < task.rows[1]
 
 
 def test_hyperband_takes_no_pruning(tmp_path):

@@ -3,9 +3,11 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 from fake_case import SPACE, FakeTask, make_config
 from fake_search import Killed, killer, outcome, run_search, whole_search
 
+from keras_astro.cli.tune import _fixed as fixed_by
 from keras_astro.errors import ArtefactError, UsageError
 from keras_astro.tuning.places import search_config
 
@@ -125,6 +127,59 @@ def test_resume_with_another_space_is_refused(cut_off):
     change = r"latent_dim \(then one of 1, 2, 3; .*now one of 1, 2, 3, 9;"
     with pytest.raises(ArtefactError, match=change):
         run_search(cut_off, resume=True, over=changed)
+
+
+def as_before(folder, *, fixed=True, rounds=True):
+    """Makes a search one of the version before, whose record said less."""
+    if fixed:
+        path = folder / "tuner" / "config.yaml"
+        content = yaml.safe_load(path.read_text())
+        del content["tune"]["fixed"]
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+    if rounds:
+        path = folder / "tuner" / "search.json"
+        content = json.loads(path.read_text())
+        del content["rounds"]
+        path.write_text(json.dumps(content))
+
+
+def test_rounds_of_an_earlier_version_are_not_mixed_with_those_of_this(tmp_path):
+    kill(tmp_path / "a", "hyperband", "started", 5)
+    as_before(tmp_path / "a")
+    before = (tmp_path / "a" / "tuner" / "oracle.json").read_bytes()
+    with pytest.raises(ArtefactError, match="how its rounds of hyperband") as caught:
+        whole_search(tmp_path / "a", "hyperband", resume=True)
+    assert "--overwrite" in caught.value.hint
+    assert (tmp_path / "a" / "tuner" / "oracle.json").read_bytes() == before
+
+
+def test_a_search_of_an_earlier_version_without_rounds_to_come_goes_on(
+    cut_off, tmp_path
+):
+    as_before(cut_off)
+    assert len(run_search(cut_off, resume=True).records) == 5
+    first = whole_search(tmp_path / "b", "hyperband")
+    as_before(tmp_path / "b")
+    again = whole_search(tmp_path / "b", "hyperband", resume=True)
+    assert outcome(again.records) == outcome(first.records)
+
+
+def test_what_an_earlier_version_searched_goes_on_being_searched(cut_off, capsys):
+    """Under it --set of a searched setting said where the search began."""
+    given = ["model.latent_dim=2"]
+
+    def told(resumed):
+        found = fixed_by(make_config(), given, resumed)
+        return found.tune.fixed, capsys.readouterr().err
+
+    assert told(None) == told(cut_off) == (("model.latent_dim",), "")
+    as_before(cut_off)
+    fixed, said = told(cut_off)
+    assert fixed == ()
+    assert "goes on so: model.latent_dim" in said
+    assert fixed_by(make_config(), [], cut_off).tune.fixed == ()
+    assert capsys.readouterr().err == ""
+    assert len(run_search(cut_off, resume=True).records) == 5
 
 
 def test_existing_folder_is_refused_and_untouched(cut_off):
