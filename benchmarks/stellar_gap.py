@@ -11,8 +11,9 @@ nothing, so that the regressors are trained once.
         --set simulation.preset=cannon --set simulation.gap=observed \
         --set simulation.rows_per_atmosphere=1
     (test.h5 likewise, -n 1000 --seed 30; then both with
-    --seed 27 and 37 and --set simulation.gap_seed=7)
-    kastro train stellar --data clean.h5 -o before
+    --seed 27 and 37 and --set simulation.gap_seed=7;
+    --seed 311 and 411 and --set simulation.gap_seed=11, up to 316, 416 and 16)
+    kastro train stellar --data clean.h5 -o before --set model.regressor_rate=1
     kastro finetune before --data observed.h5 -o after
     python benchmarks/stellar_gap.py before after observed.h5 test.h5
 """

@@ -167,11 +167,11 @@ def _interrupted() -> None:
         # Who launched this worker tells how to go on.
         sys.exit(INTERRUPTED)
     words = sys.argv[1:]
-    if words and words[0] in ("train", "tune"):
+    if words and words[0] in ("train", "tune", "finetune"):
         # These have replaced the old run already; tables and stores are at the end.
         words = [word for word in words if word != "--overwrite"]
     print("\nkastro: interrupted; what was finished is kept.", file=sys.stderr)
-    if words and words[0] in ("train", "tune", "simulate", "predict"):
+    if words and words[0] in ("train", "tune", "finetune", "simulate", "predict"):
         resume = shlex.join([*words, *([] if "--resume" in words else ["--resume"])])
         print(f"  Continue with: kastro {resume}", file=sys.stderr)
     sys.exit(INTERRUPTED)

@@ -22,6 +22,7 @@ from keras_astro.tasks.base import Parts
 from keras_astro.tasks.catalog import examiner, get_task, model_rows
 from keras_astro.tasks.default_data import open_rows
 from keras_astro.training.files import write_json
+from keras_astro.training.finetune import labelled_groups
 from keras_astro.training.run import Run
 from keras_astro.training.train import load_or_make_split, make_parts
 
@@ -63,7 +64,7 @@ def evaluate_run(
         write_reference(run, predictor, parts)
     subject = Subject(predictor, test, story, run, parts.train, parts.calibration)
     found = examiner(config.task)(subject)
-    leaked = leaked_fraction(parts.train.facts()["group"], test.facts()["group"])
+    leaked = leaked_fraction(trained_groups(run, parts), test.facts()["group"])
     found.metrics["leaked_fraction"] = leaked
     found.sections.append(history_section(run.path / "history.csv", story=story))
     found.facts = {
@@ -115,6 +116,15 @@ def write_reference(run: Run, predictor: Predictor, parts: Parts) -> None:
     normal = [model_rows(p, manifest) for p in (parts.calibration, parts.validation)]
     found = reference_of(partial(predictor.run, "predict"), normal, manifest)
     write_json(run.path / "reference.json", found)
+
+
+def trained_groups(run: Run, parts: Parts) -> np.ndarray:
+    """Objects whose labels a run has seen: of training rows and of fine-tuning.
+
+    Observed rows of fine-tuning do not count where only their inputs were used.
+    """
+    ours = np.asarray(parts.train.facts()["group"]).astype(str)
+    return np.union1d(ours, np.array(labelled_groups(run.path), dtype=str))
 
 
 def leaked_fraction(train_groups: np.ndarray, test_groups: np.ndarray) -> float:

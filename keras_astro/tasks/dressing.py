@@ -77,9 +77,7 @@ def line_width(depth: np.ndarray) -> np.ndarray:
     return np.sqrt(ratio / 2)[:, None]
 
 
-def doubted(
-    depth: np.ndarray, rng, *, lines: float | np.ndarray, widths: float
-) -> np.ndarray:
+def doubted(depth: np.ndarray, rng, *, lines: float, widths: float) -> np.ndarray:
     """Spectra with other line lists and other instruments, another for each row.
 
     Depths are multiplied with 1 plus a random number of the row and a random curve of
@@ -89,8 +87,7 @@ def doubted(
     Args:
         depth: 1 less the normalised flux, `(row, pixel)`.
         rng: Generator.
-        lines: Relative sd of the depths of single lines, and of all lines of a row; one
-            for all pixels or `(pixel,)`.
+        lines: Relative sd of the depths of single lines, and of all lines of a row.
         widths: Relative sd of the widths of a row.
 
     Returns:
@@ -105,7 +102,7 @@ def doubted(
     # What smoothing takes from the variance of white noise, for wide kernels.
     noise *= np.float32(np.sqrt(2 * np.sqrt(np.pi) * smooth))
     noise += rng.standard_normal((rows, 1), dtype="float32")
-    strength = np.asarray(lines, "float32") * noise
+    strength = np.float32(lines) * noise
     curvature = np.gradient(np.gradient(depth, axis=1), axis=1)
     broader = widths * rng.standard_normal((rows, 1)) * width**2 * curvature
     return depth * (1 + strength) + broader

@@ -55,15 +55,19 @@ class LabelledLines:
 
 
 def line_strengths(
-    observed: np.ndarray, expected: np.ndarray, labels: np.ndarray
+    observed: np.ndarray,
+    expected: np.ndarray,
+    labels: np.ndarray,
+    good: np.ndarray | None = None,
 ) -> LabelledLines:
     """By ridge regression towards none: the broadening first, then in each pixel.
 
     Args:
-        observed: Depths of the labelled stars, `(star, pixel)`; in bad pixels, those
-            expected.
+        observed: Depths of the labelled stars, `(star, pixel)`.
         expected: Depths of synthetic stars with their labels.
         labels: These, standardised, `(star, label)`.
+        good: Where stars were seen, `(star, pixel)`; the others say nothing there.
+            Everywhere when None.
 
     Returns:
         Lines that are right where there are no stars.
@@ -72,36 +76,57 @@ def line_strengths(
         >>> deep = np.full((20, 50), 0.5)
         >>> found = line_strengths(1.2 * deep, deep, np.zeros((20, 1)))
         >>> float(found.excess[0, 25].round(2)), float(found.excess[1, 25].round(2))
-        (0.17, 0.0)
+        (0.16, 0.0)
     """
     stars, pixels = expected.shape
     if not stars:
         return LabelledLines(np.zeros((1 + labels.shape[1], pixels)), 0.0)
-    rest = (observed - expected).astype(float)
-    weight = (NOISE / np.maximum(pixel_noise(rest), LEAST_NOISE))[:, None] ** 2
+    good = np.ones((stars, pixels), bool) if good is None else good
+    rest = np.where(good, observed - expected, 0.0)
+    noise = np.maximum(pixel_noise(rest, good), LEAST_NOISE)
+    weight = good * (NOISE / noise)[:, None] ** 2
     bent = curvature(expected)
     broadening = np.sum(weight * bent * rest) / (np.sum(weight * bent**2) + BROADENING)
     rest -= broadening * bent
     design = _with_one(labels)
     power = np.einsum("nj,nk,np->pjk", design, design, weight * expected**2)
     seen = np.einsum("nj,np->pj", design, weight * expected * rest)
-    power, seen = (gaussian_filter1d(x, SMOOTH_PIXELS, axis=0) for x in (power, seen))
+    count = good.sum(axis=0).astype(float)
+    power, seen, count = (
+        gaussian_filter1d(x, SMOOTH_PIXELS, axis=0) for x in (power, seen, count)
+    )
     power += np.diag([EXCESS] + [CHANGE] * labels.shape[1])
     excess = np.linalg.solve(power, seen[..., None])[..., 0].T
-    believed = stars / (stars + UNSURE)
-    return LabelledLines(believed * excess, float(believed * broadening))
+    # The broadening is of all pixels, and of as many stars as they have in the mean.
+    everywhere = count.mean()
+    return LabelledLines(
+        count / (count + UNSURE) * excess,
+        float(everywhere / (everywhere + UNSURE) * broadening),
+    )
 
 
-def pixel_noise(rows: np.ndarray) -> np.ndarray:
+def pixel_noise(rows: np.ndarray, good: np.ndarray | None = None) -> np.ndarray:
     """Standard deviation of what differs from pixel to pixel, `(row,)`, robustly.
+
+    Args:
+        rows: `(row, pixel)`.
+        good: Pixels that count; both of a pair must. A row without any has endless
+            noise.
 
     Example:
         >>> noise = 0.1 * np.random.default_rng(0).standard_normal((1, 10000))
         >>> float(pixel_noise(noise)[0].round(2))
         0.1
     """
+    good = np.ones(rows.shape, bool) if good is None else good
+    steps = np.abs(np.diff(rows, axis=1))
+    pairs = good[:, 1:] & good[:, :-1]
+    half = [
+        np.median(step[pair]) if pair.any() else np.inf
+        for step, pair in zip(steps, pairs, strict=True)
+    ]
     # 0.6745 standard deviations hold half of a Gaussian; a difference has two.
-    return np.median(np.abs(np.diff(rows, axis=1)), axis=1) / (0.6745 * np.sqrt(2))
+    return np.array(half) / (0.6745 * np.sqrt(2))
 
 
 def _with_one(labels: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
-from keras_astro.data.sample import Sample, Source, Subset
+from keras_astro.data.sample import MemorySource, Sample, Source, Subset
 from keras_astro.data.splits import split_by_group
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.layers.adapting import PARTS, AdaptingAutoencoder
@@ -40,7 +40,7 @@ from keras_astro.tasks.stellar_features import (
     label_units,
     model_inputs,
 )
-from keras_astro.tasks.stellar_known import KnownStars
+from keras_astro.tasks.stellar_known import KnownStars, truth_of
 from keras_astro.tasks.stellar_model import join
 from keras_astro.tasks.stellar_regressor import label_stage, regressor_features
 from keras_astro.tasks.stellar_response import Response
@@ -77,8 +77,9 @@ class StellarAdaptation(Adaptation):
 
     Raises:
         ConfigError: If the regressors have no latents.
-        DataError: If the observed spectra have another grid or, later, lines that are
-            none of such stars.
+        DataError: If observed or labelled spectra have another grid, labelled stars
+            are too few or all beyond the synthetic labels, or, later, lines are none of
+            such stars.
     """
 
     def __init__(
@@ -103,6 +104,11 @@ class StellarAdaptation(Adaptation):
         self.level.set_range(0.0, 1e6)
         known = {"train", "validation", "calibration"}
         self.synthetic = {n: self._features(getattr(parts, n), True) for n in known}
+        labels = self.synthetic["train"].labels
+        self.limits = labels.min(axis=0), labels.max(axis=0)
+        if labelled is not None:
+            self._check_grid(parts.train, MemorySource(labelled))
+            truth_of(labelled, self.limits)
         self.seen = {n: self._features(self.observed[n], False) for n in known}
         self.encoder, self.decoder = (
             self._recorded(model.get_layer(name), len(parts.train))
@@ -113,7 +119,10 @@ class StellarAdaptation(Adaptation):
         }
         self.before = _run(self.encoder, self.seen["validation"].coefficients)
         self.calibration_groups = parts.calibration.facts()["group"]
-        self.atmospheres = len(np.unique(parts.train.facts()["group"]))
+        self.atmospheres, self.stars = (
+            len(np.unique(source.facts()["group"]))
+            for source in (parts.train, observed)
+        )
         self.facts: dict[str, object] = {
             "observed_rows": len(observed),
             "intervals": INTERVALS,
@@ -350,7 +359,7 @@ class StellarAdaptation(Adaptation):
         seen = np.stack([np.concatenate([f[n] for f in found]) for n in LABELS], axis=1)
         known = self.synthetic["train"].labels
         shift = seen.mean(axis=0) - known.mean(axis=0)
-        chance = seen.var(axis=0) / len(seen) + known.var(axis=0) / self.atmospheres
+        chance = seen.var(axis=0) / self.stars + known.var(axis=0) / self.atmospheres
         factors = widening(shift, chance, widths)
         for i, name in enumerate(LABELS):
             self.facts[f"shift_{name}"] = float(shift[i])
@@ -376,9 +385,11 @@ class StellarAdaptation(Adaptation):
         """Labelled stars beside what synthetic ones of their labels show."""
         synthetic = self.synthetic["train"]
         expect = emulator(synthetic.labels, synthetic.coefficients.astype(float))
-        limits = synthetic.labels.min(axis=0), synthetic.labels.max(axis=0)
         return KnownStars.read(
-            labelled, self.stem, lambda x: self._believed(expect(x)), limits=limits
+            labelled,
+            self.stem,
+            lambda x: self._believed(expect(x)),
+            limits=self.limits,
         )
 
     def _believed(self, coefficients: np.ndarray) -> np.ndarray:
@@ -401,13 +412,12 @@ class StellarAdaptation(Adaptation):
             return np.asarray(mixture(regressor(seen))[0], float)
 
         center, scale = label_units(synthetic.labels)
-        limits = synthetic.labels.min(axis=0), synthetic.labels.max(axis=0)
         return Response(
             self._believed(synthetic.coefficients[rows]),
             estimate,
             center=center,
             scale=scale,
-            limits=limits,
+            limits=self.limits,
         )
 
 

@@ -27,15 +27,16 @@ class KnownStars:
     Args:
         truth: Their labels, `(star, label)`.
         spectra: Inputs of the full model.
-        depth: 1 less their normalised flux, `(star, pixel)`; in bad pixels, that
-            expected.
-        expected: That of synthetic stars of the same labels.
+        depth: 1 less their normalised flux, `(star, pixel)`.
+        good: Where this was seen, `(star, pixel)`.
+        expected: The depth of synthetic stars of the same labels.
         within: Whether these labels are among the synthetic ones, `(star,)`.
     """
 
     truth: np.ndarray
     spectra: dict[str, np.ndarray]
     depth: np.ndarray
+    good: np.ndarray
     expected: np.ndarray
     within: np.ndarray
 
@@ -51,28 +52,20 @@ class KnownStars:
         """From observed rows.
 
         Args:
-            sample: Two rows or more with all labels.
+            sample: Two rows or more with all labels, on the grid of the stem.
             stem: Raw spectra to normalised ones.
             expect: Labels to the depths of a synthetic star.
             limits: Least and largest synthetic labels, each `(label,)`.
 
         Raises:
-            DataError: If labels are missing, or there are fewer than two stars.
+            DataError: As `truth_of` does.
         """
-        truth = read_labels(sample)
-        if len(truth) < 2:
-            raise DataError(
-                f"{sample.name}: expected two or more labelled stars, "
-                f"found {len(truth)}",
-                hint="Name more with --labels, or leave it out.",
-            )
+        truth, within = truth_of(sample, limits)
         spectra = model_inputs(sample)
         found = stem.predict_on_batch(spectra)
         seen, good = (np.asarray(found[name]) for name in ("normalised", "good"))
         expected = expect(np.clip(truth, *limits))
-        within = ((truth >= limits[0]) & (truth <= limits[1])).all(axis=1)
-        depth = np.where(good > 0, 1 - seen, expected)
-        return cls(truth, spectra, depth, expected, within)
+        return cls(truth, spectra, 1 - seen, good > 0, expected, within)
 
     def lines(self, response: Response, without: int | None = None) -> LabelledLines:
         """How their lines differ from those expected; of all stars or of all but one.
@@ -83,7 +76,9 @@ class KnownStars:
         if without is not None:
             chosen[without] = False
         labels = response.standardised(self.truth[chosen])
-        return line_strengths(self.depth[chosen], self.expected[chosen], labels)
+        return line_strengths(
+            self.depth[chosen], self.expected[chosen], labels, self.good[chosen]
+        )
 
     def correct(self, model: keras.Model, response: Response) -> dict[str, object]:
         """Corrects a model's estimates and scales its intervals, by stars left out.
@@ -109,7 +104,10 @@ class KnownStars:
         )
         layer.set_weights_of(weights)
         moved = response.error(weights, response.believed)
-        facts: dict[str, object] = {"labelled_rows": len(self.truth)}
+        facts: dict[str, object] = {
+            "labelled_rows": len(self.truth),
+            "labelled_within": int(self.within.sum()),
+        }
         for i, name in enumerate(LABELS):
             facts[f"correction_{name}"] = {
                 "mean": float(-moved[:, i].mean()),
@@ -136,3 +134,37 @@ class KnownStars:
             for side in ("low", "high")
         )
         return np.stack([found[n] for n in LABELS], axis=1), (high - low) / 2
+
+
+def truth_of(
+    sample: Sample, limits: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of labelled stars, `(star, label)`, and which are among synthetic ones.
+
+    Args:
+        sample: Two rows or more with all labels.
+        limits: Least and largest synthetic labels, each `(label,)`.
+
+    Raises:
+        DataError: If labels are missing, there are fewer than two stars, or none of
+            them is among the synthetic ones.
+    """
+    truth = read_labels(sample)
+    if len(truth) < 2:
+        raise DataError(
+            f"{sample.name}: expected two or more labelled stars, found {len(truth)}",
+            hint="Name more with --labels, or leave it out.",
+        )
+    within = ((truth >= limits[0]) & (truth <= limits[1])).all(axis=1)
+    if not within.any():
+        ranges = ", ".join(
+            f"{name} {low:g} to {high:g}"
+            for name, low, high in zip(LABELS, *limits, strict=True)
+        )
+        raise DataError(
+            f"{sample.name}: expected labels among those that RUN was trained on "
+            f"({ranges}), found none of {len(truth)} stars with all of them there",
+            hint="Check the units of the labels, name other stars, or leave out "
+            "--labels.",
+        )
+    return truth, within

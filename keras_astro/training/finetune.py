@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -22,6 +23,8 @@ from keras_astro.training.train import (
 )
 
 MINIMUM_OBSERVED = 40
+# In the run folder: the objects of the rows whose labels were used.
+LABELLED = "labelled.json"
 
 
 def finetune(
@@ -36,13 +39,16 @@ def finetune(
 ) -> keras.Model:
     """Moves a finished run to observed rows, without their labels.
 
+    Continues from checkpoints where there are any, as `train` does.
+
     Args:
         task: The science case of both runs.
         parent: A finished run; it is not changed.
         run: The new run folder with its configuration.
         source: All rows of the parent run.
         observed: Rows to adapt to; whatever labels they have are not looked at.
-        labelled: A handful of observed rows whose labels are to be used.
+        labelled: A handful of observed rows whose labels are to be used; the run
+            keeps the names of their objects.
         progress: Called at each epoch's end.
 
     Returns:
@@ -67,6 +73,9 @@ def finetune(
     adaptation = task.adaptation(
         config, parent.load_model(), parts, WithoutTargets(observed), labelled
     )
+    if labelled is not None:
+        objects = np.unique(labelled.meta["group"]).astype(str).tolist()
+        write_json(run.path / LABELLED, {"groups": objects})
     # Its losses compare the rows of a batch with each other: a part would not do.
     models = fit_stages(adaptation.stages(), run, progress=progress, team=Team())
     model = adaptation.assemble(models)
@@ -83,6 +92,12 @@ def finetune(
         preparation=observed.preparation,
     )
     return model
+
+
+def labelled_groups(folder: Path) -> list[str]:
+    """Objects whose labels a run was fine-tuned on; none of a run that was trained."""
+    file = folder / LABELLED
+    return json.loads(file.read_text())["groups"] if file.is_file() else []
 
 
 def identity(run: Run) -> dict[str, str]:

@@ -4,9 +4,12 @@ import csv
 import json
 import shlex
 import signal
+import sys
 import time
 
 import pytest
+
+from keras_astro.cli import main
 
 EPOCHS = 80
 
@@ -64,6 +67,19 @@ def test_ctrl_c_says_how_to_go_on(stopped):
     assert "Traceback" not in err
     last = err.rstrip().splitlines()[-1]
     command = shlex.join(["kastro", *stopped["words"], "--resume"])
+    assert last.strip() == f"Continue with: {command}"
+
+
+@pytest.mark.parametrize("verb", ["train", "tune", "finetune"])
+def test_a_resumed_run_is_not_replaced(monkeypatch, capsys, verb):
+    words = [verb, "runs/a b", "--data", "night.h5"]
+    monkeypatch.setattr(sys, "argv", ["kastro", *words, "--overwrite"])
+    monkeypatch.delenv("KASTRO_LAUNCHED", raising=False)
+    with pytest.raises(SystemExit) as stop:
+        main._interrupted()
+    assert stop.value.code == 130
+    last = capsys.readouterr().err.rstrip().splitlines()[-1]
+    command = shlex.join(["kastro", *words, "--resume"])
     assert last.strip() == f"Continue with: {command}"
 
 

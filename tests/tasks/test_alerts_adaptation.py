@@ -11,8 +11,9 @@ from keras_astro.data.alert_schema import ALERTS, CLASSES
 from keras_astro.data.readers import open_many
 from keras_astro.data.sample import MemorySource
 from keras_astro.data.store import write_store
-from keras_astro.errors import ConfigError, DataError
+from keras_astro.errors import ConfigError, DataError, UsageError
 from keras_astro.evaluation.adaptation import adaptation_section, read_adapted
+from keras_astro.evaluation.evaluate import leaked_fraction, trained_groups
 from keras_astro.inference.manifest import read_manifest
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import simulate
@@ -78,6 +79,22 @@ def test_a_moved_run_names_its_parent_and_what_it_learned_from(moved):
         assert 0 <= ours["parent"][f"balanced_accuracy_{name}"] <= 1
     section = adaptation_section(read_adapted(moved.new.path))
     assert "with the labels of 60 rows" in section.text
+
+
+def test_rows_whose_labels_were_used_count_as_trained_on(moved):
+    parts = make_parts(open_many(moved.run.config.data.paths, ALERTS), moved.run.split)
+    found = {
+        name: leaked_fraction(trained_groups(run, parts), moved.rows.meta["group"])
+        for name, run in (("before", moved.run), ("after", moved.new))
+    }
+    assert found == {"before": 0.0, "after": 1.0}
+
+
+def test_layers_cannot_be_chosen_and_the_option_is_named(moved, refused):
+    words = ["finetune", str(moved.run.path), "--data", str(moved.folder / "second.h5")]
+    words += ["--train", "encoder", "-o", str(moved.folder / "x")]
+    with refused(UsageError, "--train", hint="Leave it out"):
+        CliRunner().invoke(cli, words, catch_exceptions=False)
 
 
 def test_p_values_of_a_moved_run_are_those_of_observed_rows(moved):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from keras_astro.tasks import line_strengths as module
 from keras_astro.tasks.line_strengths import (
     UNSURE,
     emulator,
@@ -61,6 +62,43 @@ def test_a_noisy_star_hardly_counts():
     more = 5 / (5 + UNSURE) * (4 + UNSURE) / 4
     left = found.missing(depth, labels) - more * without.missing(depth, labels)
     assert np.sqrt(np.mean(left[:4, PLACES] ** 2)) < 0.01
+
+
+def test_a_bad_pixel_says_nothing(monkeypatch):
+    """As if the star were not there; elsewhere, as if the pixel were good."""
+    depth, labels = stars(5)
+    seen, good = noisy(1.2 * depth, 0.01), np.ones(depth.shape, bool)
+    good[4, 250:350] = False
+    # The broadening is of all pixels, and changes a little.
+    monkeypatch.setattr(module, "BROADENING", 1e12)
+    without = line_strengths(seen[:4], depth[:4], labels[:4]).excess
+    whole = line_strengths(seen, depth, labels).excess
+    for filled in (depth, 0 * depth, np.full_like(depth, np.nan)):
+        spoilt = np.where(good, seen, filled)
+        found = line_strengths(spoilt, depth, labels, good).excess
+        # Smoothing reaches two pixels; the star's noise is that of its good pixels.
+        assert found[:, 253:347] == pytest.approx(without[:, 253:347], rel=1e-6)
+        assert found[:, 400:600] == pytest.approx(whole[:, 400:600], abs=0.002)
+    filled = line_strengths(np.where(good, seen, depth), depth, labels).excess
+    assert np.abs(filled[0, 300] / without[0, 300] - 1) > 0.1
+
+
+def test_a_star_without_good_pixels_is_as_none():
+    depth, labels = stars(5)
+    seen, good = noisy(1.2 * depth, 0.01), np.ones(depth.shape, bool)
+    good[4] = False
+    without = line_strengths(seen[:4], depth[:4], labels[:4])
+    found = line_strengths(seen, depth, labels, good)
+    assert found.excess == pytest.approx(without.excess)
+    assert found.broadening == pytest.approx(without.broadening)
+
+
+def test_noise_is_that_of_good_pixels():
+    depth, _ = stars(3)
+    seen, good = noisy(depth, 0.02), np.ones(depth.shape, bool)
+    good[:, :500], seen[:, :500] = False, 0.0
+    assert pixel_noise(seen, good) == pytest.approx(0.02, rel=0.25)
+    assert np.isinf(pixel_noise(seen, np.zeros_like(good))).all()
 
 
 def test_broadening_is_told_from_strength():

@@ -1,6 +1,11 @@
 """The stellar task: from simulated rows to a calibrated model."""
 
+import csv
 import dataclasses
+import json
+import signal
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -15,6 +20,7 @@ from keras_astro.data.star_schema import STELLAR
 from keras_astro.data.store import write_store
 from keras_astro.errors import DataError, UsageError
 from keras_astro.evaluation.adaptation import adaptation_section, read_adapted
+from keras_astro.evaluation.evaluate import leaked_fraction, trained_groups
 from keras_astro.inference.manifest import read_manifest
 from keras_astro.tasks import few_shot, stellar_known
 from keras_astro.tasks.catalog import get_task, load_config
@@ -158,13 +164,80 @@ def moved(tmp_path_factory):
     run = Run.create(folder / "run", settings)
     train(task, open_many(settings.data.paths, STELLAR), run)
     few = open_many([folder / "obs.h5"], STELLAR).read(0, 5)
+    few.meta["group"] = np.char.add("observed-", few.meta["group"].astype(str))
     write_store(folder / "few.h5", [few], generator="t", config={}, seed=1)
-    words = ["finetune", str(run.path), "--data", str(folder / "obs.h5"), "--json"]
-    words += ["--labels", str(folder / "few.h5"), "-o", str(folder / "new")]
-    words += ["--set", "finetune.epochs=2", "--set", "finetune.label_epochs=1"]
+    words = [*moving(run, folder), "-o", str(folder / "new")]
     found = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert found.exit_code == 0, found.output
     return run, Run.open(folder / "new"), folder
+
+
+def moving(run, folder):
+    words = ["finetune", str(run.path), "--data", str(folder / "obs.h5"), "--json"]
+    words += ["--labels", str(folder / "few.h5")]
+    return [*words, "--set", "finetune.epochs=2", "--set", "finetune.label_epochs=1"]
+
+
+# A kill right after the first checkpoint.
+KILLED = """
+import os, signal, sys
+from keras_astro.cli.main import main
+from keras_astro.training.checkpoint import Checkpoints
+save = Checkpoints.save
+def save_and_die(self, *args, **named):
+    save(self, *args, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+Checkpoints.save = save_and_die
+main()
+"""
+
+
+def test_a_killed_move_is_resumed_and_ends_like_one_never_stopped(moved):
+    run, new, folder = moved
+    words = [*moving(run, folder), "--set", "train.checkpoint_seconds=0"]
+    words += ["-o", str(folder / "killed")]
+    done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    stopped = Run.open(folder / "killed")
+    assert not stopped.finished
+    assert [p.stem for p in (stopped.path / "checkpoints").glob("*.json")] == [
+        "adaptation"
+    ]
+    refused = CliRunner().invoke(cli, words).exception
+    assert "--resume" in refused.hint
+    found = CliRunner().invoke(cli, [*words, "--resume"], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    resumed, whole = (
+        list(csv.DictReader((r.path / "history.csv").read_text().splitlines()))
+        for r in (stopped, new)
+    )
+    for ours, theirs in zip(resumed, whole, strict=True):
+        assert (ours["stage"], ours["epoch"]) == (theirs["stage"], theirs["epoch"])
+        assert float(ours["val_loss"]) == pytest.approx(
+            float(theirs["val_loss"]), rel=0.02
+        )
+
+
+def test_stars_whose_labels_were_used_count_as_trained_on(moved):
+    run, new, folder = moved
+    few = str(folder / "few.h5")
+    words = ["evaluate", str(new.path), "--data", few, "-o", str(folder / "measured")]
+    found = CliRunner().invoke(cli, [*words, "--json"], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["metrics"]["leaked_fraction"] == 1.0
+    groups = open_many([few], STELLAR).facts()["group"]
+    parts = make_parts(open_many(run.config.data.paths, STELLAR), run.split)
+    assert leaked_fraction(trained_groups(run, parts), groups) == 0.0
+
+
+def test_a_parent_is_not_written_over(moved):
+    run, _, folder = moved
+    for place in (run.path, folder, run.path / "deeper", folder / "x/../run"):
+        words = [*moving(run, folder), "-o", str(place), "--overwrite"]
+        error = CliRunner().invoke(cli, words).exception
+        assert isinstance(error, UsageError)
+        assert "apart from RUN" in str(error)
+    assert run.finished
 
 
 def test_a_run_says_how_its_rows_were_prepared(moved):
@@ -258,6 +331,8 @@ def test_labelled_stars_change_estimates_as_their_lines_say(moved, monkeypatch):
     few = open_many([folder / "obs.h5"], STELLAR).read(0, 5)
     few.inputs["mask"][:, 100:110] = 1
     few.inputs["flux"][:, 100:110] = np.nan
+    # One star hotter than any synthetic one.
+    few.targets["teff_kelvin"][4] = 9000
     found = adaptation(run, folder, few)
     stage = found.label_stage()
     # What single stars are left with is for the shift alone.
@@ -265,8 +340,12 @@ def test_labelled_stars_change_estimates_as_their_lines_say(moved, monkeypatch):
     model = found.assemble({"labels": stage.model})
     response = found.response(model, stage.model)
     lines = found.known.lines(response)
-    bad = found.known.depth[:, 100:110]
-    np.testing.assert_array_equal(bad, found.known.expected[:, 100:110])
+    assert not found.known.good[:, 100:110].any()
+    # Smoothing reaches two pixels.
+    assert not lines.excess[:, 102:108].any()
+    assert found.facts["labelled_rows"] == 5
+    assert found.facts["labelled_within"] == found.known.within.sum()
+    assert not found.known.within[4]
     weights = response(lines)
     assert np.abs(weights).max() > 0
     plain = keras.Model(model.input, model.get_layer("mixture").output[0])
@@ -278,7 +357,8 @@ def test_labelled_stars_change_estimates_as_their_lines_say(moved, monkeypatch):
     )
     none = dataclasses.replace(found.known, within=np.zeros(5, bool))
     assert not none.lines(response).excess.any()
-    assert np.abs(response(none.lines(response))).max() < 1e-6
+    moved_by = response(none.lines(response)) / scale
+    np.testing.assert_allclose(moved_by, 0, atol=1e-5)
 
 
 def test_intervals_are_scaled_by_errors_of_stars_left_out(moved, monkeypatch):
@@ -310,6 +390,35 @@ def test_one_labelled_star_is_refused(moved):
     run, _, folder = moved
     with pytest.raises(DataError, match="two or more labelled stars, found 1"):
         adaptation(run, folder, 1).label_stage()
+
+
+def test_labelled_stars_that_cannot_be_compared_are_refused_at_once(moved, refused):
+    run, _, folder = moved
+    few = open_many([folder / "few.h5"], STELLAR).read()
+    far = few.take(range(5))
+    far.targets["teff_kelvin"] = far.targets["teff_kelvin"] - 273.15 * 10
+    with refused(DataError, "found none of 5 stars", hint="units"):
+        adaptation(run, folder, far)
+    wave = few.axes["wavelength_angstrom"]
+    other = dataclasses.replace(few, axes={"wavelength_angstrom": wave + 1.0})
+    with refused(DataError, "240 wavelengths", hint="resample"):
+        adaptation(run, folder, other)
+    inputs = {k: v[:, :200] for k, v in few.inputs.items()}
+    axes = {"wavelength_angstrom": wave[:200]}
+    with refused(DataError, "found 200", hint="resample"):
+        adaptation(run, folder, dataclasses.replace(few, inputs=inputs, axes=axes))
+
+
+def test_rows_of_one_star_are_one_in_what_chance_explains(moved):
+    run, _, folder = moved
+    found = adaptation(run, folder, 0)
+    groups = open_many([folder / "obs.h5"], STELLAR).facts()["group"]
+    assert found.stars == len(np.unique(groups)) < len(groups)
+    stage = found.label_stage()
+    model, widths = found.assemble({"labels": stage.model}), np.ones((3, 4))
+    by_stars = found._widening(model, widths)
+    found.stars = len(groups)
+    assert (by_stars != found._widening(model, widths)).any()
 
 
 def test_only_named_layers_move(moved):
