@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
-from keras_astro.data.alert_schema import CLASSES, FEATURES
-from keras_astro.data.gather import spread
-from keras_astro.data.sample import MemorySource, Sample, Source
+from keras_astro.data.alert_schema import CLASSES, FEATURES, SENTINEL
+from keras_astro.data.gather import check_held, spread
+from keras_astro.data.sample import MemorySource, Sample, Source, Subset
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.metrics.domains import domain_auc
 from keras_astro.models import alert_classifier, alert_networks
 from keras_astro.tasks.alerts_calibration import best_temperature, calibrate
 from keras_astro.tasks.alerts_config import AlertsConfig
+from keras_astro.tasks.alerts_networks import build_head
 from keras_astro.tasks.alerts_rows import (
+    BLOCK,
     Rows,
     class_numbers,
     code_statistics,
@@ -31,6 +33,8 @@ from keras_astro.tasks.base import Adaptation, Parts, Stage
 MOVED = ("encoder", "decoder", "head")
 # Observed rows that p-values are computed from: more take time and add little.
 REFERENCE_ROWS = 4000
+# Fewer say little: with rows that trained, p-values are a little too low.
+FEWEST_REFERENCE_ROWS = 20
 # Codes kept to be drawn.
 SHOWN = 500
 
@@ -42,8 +46,8 @@ class AlertsAdaptation(Adaptation):
     labelled row is classified by a fit that has not seen it. Their weights are averaged
     with the parent's: what fits a few real rows by heart differs from fit to fit, and
     what simulated rows taught is kept. The result is one network, as fast as the
-    parent. The rows left out set its temperature and say how good it is; all observed
-    rows are the reference of anomaly scores.
+    parent. The rows left out set its temperature and say how good it is; observed rows
+    whose objects trained nothing are the reference of anomaly scores.
 
     Args:
         config: Settings of the new run.
@@ -53,8 +57,10 @@ class AlertsAdaptation(Adaptation):
         labelled: Rows whose labels are.
 
     Raises:
-        ConfigError: If the parent is of the frozen mode, or has a head of histories.
-        DataError: If there are no labels, or of some class fewer objects than fits.
+        ConfigError: If the parent is of the frozen mode, has a head of histories, or
+            was trained with other networks, or if the labelled rows exceed the memory.
+        DataError: If there are no labels, or of some class fewer objects than fits; if
+            stamps have another shape, or metadata are missing that the parent reads.
 
     Reference:
         Wortsman et al. 2022, CVPR, "Robust fine-tuning of zero-shot models", eq. 1, and
@@ -69,13 +75,7 @@ class AlertsAdaptation(Adaptation):
         observed: Source,
         labelled: Sample | None,
     ):
-        if config.model.mode == "frozen" or config.model.sequence != "none":
-            raise ConfigError(
-                f"model.mode = {config.model.mode}, model.sequence = "
-                f"{config.model.sequence}: such a head is for an encoder that stays as "
-                "it is",
-                hint="Fine-tune a run of model.mode=joint and model.sequence=none.",
-            )
+        _check_networks(config, model)
         if labelled is None:
             raise DataError(
                 f"{observed.name}: alerts are fine-tuned on labels, and none are given",
@@ -84,13 +84,19 @@ class AlertsAdaptation(Adaptation):
         self.config, self.model = config, model
         self.observed = spread(observed, REFERENCE_ROWS)
         self.parts = parts
+        for name, rows in (
+            (observed.name, observed.read(0, 1)),
+            (labelled.name, labelled),
+        ):
+            _check_stamps(name, rows, model.get_layer("stem").input_shape[1:])
         self.rows, self.objects = self._labelled(labelled)
-        self.fold = _folds(self.rows.labels, self.objects, config)
+        self.fold = folds(self.rows.labels, self.objects, config)
         self.facts: dict[str, object] = {
             "observed_rows": len(observed),
             "labelled_rows": len(self.fold),
             "labelled_objects": len(np.unique(self.objects)),
         }
+        self.reference = self._reference()
 
     def stages(self) -> Iterator[Stage]:
         """One fit after the other, each without the objects of its fold."""
@@ -106,10 +112,10 @@ class AlertsAdaptation(Adaptation):
                 name=f"fit_{number + 1}",
                 model=self._learner(number),
                 inputs=self._inputs(kept),
-                targets=smoothed(kept.labels, share) * weights,
+                targets=smoothed(kept.labels, share, weights),
                 validation=(
                     self._inputs(left),
-                    smoothed(left.labels, share) * weights,
+                    smoothed(left.labels, share, weights),
                 ),
                 loss=keras.losses.CategoricalCrossentropy(from_logits=True),
                 epochs=settings.epochs,
@@ -156,20 +162,32 @@ class AlertsAdaptation(Adaptation):
         return facts, self.codes
 
     def _labelled(self, labelled: Sample) -> tuple[Rows, np.ndarray]:
-        stem = self.model.get_layer("stem")
-        given, wanted = labelled.inputs["stamps"].shape[1:], stem.input_shape[1:]
-        if tuple(given) != tuple(wanted):
-            raise DataError(
-                f"{labelled.name}: expected stamps of {wanted}, found {given}"
-            )
         known = class_numbers(labelled.targets.get("label"), len(labelled)) >= 0
         labelled = labelled.take(np.flatnonzero(known))
         if not known.any():
             raise DataError(
                 f"{labelled.name}: expected an array `label` with names of the classes "
-                f"{', '.join(CLASSES)}, found none of them"
+                f"{', '.join(CLASSES)}, found none of them",
+                hint="Write the classes with these names, as they are spelled here.",
             )
+        if self.config.model.metadata:
+            _check_metadata(labelled)
+        check_held(
+            len(labelled),
+            4 * np.prod(self.model.get_layer("stem").output_shape[1:]),
+            limit_mb=self.config.data.memory_limit_mb,
+            task="alerts",
+        )
         return self._read(MemorySource(labelled)), labelled.meta["group"]
+
+    def _reference(self) -> Source:
+        """Observed rows of objects that train nothing; all where too few are left."""
+        objects = [block.meta["group"] for block in self.observed.blocks(BLOCK)]
+        other = np.flatnonzero(~np.isin(np.concatenate(objects), self.objects))
+        trained = len(other) < FEWEST_REFERENCE_ROWS
+        found = self.observed if trained else Subset(self.observed, other)
+        self.facts |= {"reference_rows": len(found), "reference_trained": trained}
+        return found
 
     def _read(self, source: Source) -> Rows:
         frames, metadata, labels = read_rows(self.model.get_layer("stem"), source)
@@ -185,19 +203,22 @@ class AlertsAdaptation(Adaptation):
 
     def _learner(self, number: int) -> keras.Model:
         """Copies of the parent's networks that learn together, as in joint training."""
-        copies = []
-        for name in MOVED:
-            layer = self.model.get_layer(name)
-            copies.append(keras.models.clone_model(layer))
-            copies[-1].set_weights(layer.get_weights())
-        encoder, decoder, head = copies
+        seed = self.config.seed + number
+        encoder, decoder = (
+            keras.models.clone_model(self.model.get_layer(name))
+            for name in ("encoder", "decoder")
+        )
+        # A finished model's head has lost its dropout.
+        head = build_head(self.config.model_copy(update={"seed": seed}))
+        for name, copy in zip(MOVED, (encoder, decoder, head), strict=True):
+            copy.set_weights(self.model.get_layer(name).get_weights())
         return alert_classifier.joint_model(
             encoder,
             decoder,
             head,
             features=self.rows.features.shape[1] // 2,
             weight=self.config.objective.reconstruction,
-            seed=self.config.seed + number,
+            seed=seed,
         )
 
     def _set(self, weights: list) -> None:
@@ -236,7 +257,7 @@ class AlertsAdaptation(Adaptation):
         )
         decisions = alert_classifier.Decisions(
             abstain_below=config.scores.abstain_below,
-            calibration_rows=len(self.observed),
+            calibration_rows=len(self.reference),
             false_positive_rate=config.scores.false_positive_rate,
         )
         model = alert_classifier.alert_classifier(
@@ -245,13 +266,12 @@ class AlertsAdaptation(Adaptation):
         if config.model.metadata:
             layer = self.model.get_layer("known_features")
             model.get_layer("known_features").set_reference(layer.mean, layer.sd)
-        frames = self._read(self.observed).frames
+        reference = self.reference
+        frames = self._read(reference).frames
         model.get_layer("embedding").set_reference(
             *code_statistics(pieces.encoder, frames)
         )
-        calibrate(
-            model, Parts(self.parts.train, self.observed, self.observed, self.observed)
-        )
+        calibrate(model, Parts(self.parts.train, reference, reference, reference))
         return model
 
 
@@ -266,18 +286,79 @@ def _mean(weights: list, shares: list[float]) -> list[list[np.ndarray]]:
     ]
 
 
-def _folds(labels: np.ndarray, objects: np.ndarray, config: AlertsConfig) -> np.ndarray:
-    """Number of the fit that leaves a row out; objects of a class are dealt out."""
+def folds(labels: np.ndarray, objects: np.ndarray, config: AlertsConfig) -> np.ndarray:
+    """Number of the fit that leaves a row out; objects of a class are dealt out.
+
+    An object of two classes, as surveys' labels have some, is dealt once, as one of its
+    most frequent class.
+
+    Args:
+        labels: Class numbers, `(row,)`.
+        objects: Names, `(row,)`.
+        config: Number of fits, and the seed.
+
+    Raises:
+        DataError: If a class has fewer objects than there are fits.
+    """
+    names, place = np.unique(objects, return_inverse=True)
+    counts = np.zeros((len(names), len(CLASSES)), int)
+    np.add.at(counts, (place, labels), 1)
+    of_object = counts.argmax(axis=1)
+    dealt = np.bincount(of_object, minlength=len(CLASSES))
+    fits, fewest = config.finetune.fits, int(dealt.min())
+    if fewest < fits:
+        raise DataError(
+            f"labelled rows: expected at least {fits} objects of each class, found "
+            f"{fewest} of {CLASSES[dealt.argmin()]}",
+            hint=f"Give more, or fewer fits: --set finetune.fits={fewest}"
+            if fewest >= 2
+            else f"Give labelled rows of it: two objects of each of "
+            f"{', '.join(CLASSES)} are the fewest that fits can be made of.",
+        )
     rng = np.random.default_rng([config.seed, 7])
-    fold = np.zeros(len(labels), int)
-    for number, name in enumerate(CLASSES):
-        names = rng.permutation(np.unique(objects[labels == number]))
-        if len(names) < config.finetune.fits:
-            raise DataError(
-                f"labelled rows: expected at least {config.finetune.fits} objects of "
-                f"each class, found {len(names)} of {name}",
-                hint="Give more, or fewer fits: --set finetune.fits=2",
-            )
-        for place, each in enumerate(names):
-            fold[(labels == number) & (objects == each)] = place % config.finetune.fits
-    return fold
+    fold = np.zeros(len(names), int)
+    for number in range(len(CLASSES)):
+        own = rng.permutation(np.flatnonzero(of_object == number))
+        fold[own] = np.arange(len(own)) % fits
+    return fold[place]
+
+
+def _check_networks(config: AlertsConfig, model: keras.Model) -> None:
+    if config.model.mode == "frozen" or config.model.sequence != "none":
+        raise ConfigError(
+            f"model.mode = {config.model.mode}, model.sequence = "
+            f"{config.model.sequence}: such a head is for an encoder that stays as "
+            "it is",
+            hint="Fine-tune a run of model.mode=joint and model.sequence=none.",
+        )
+    ours, theirs = (
+        [weight.shape for weight in head.get_weights()]
+        for head in (build_head(config), model.get_layer("head"))
+    )
+    if ours != theirs:
+        raise ConfigError(
+            f"model: expected the networks of the run that is moved, whose head has "
+            f"weights of {theirs}, found settings for {ours}",
+            hint="Leave out --set model.hidden, model.latent_dim and model.metadata.",
+        )
+
+
+def _check_stamps(name: str, rows: Sample, wanted: tuple[int, ...]) -> None:
+    given = rows.inputs["stamps"].shape[1:]
+    if tuple(given) != tuple(wanted):
+        raise DataError(
+            f"{name}: expected stamps of {tuple(wanted)}, found {tuple(given)}",
+            hint="Give alerts of the size that the run was trained on, or train a run "
+            "on stamps of this size.",
+        )
+
+
+def _check_metadata(labelled: Sample) -> None:
+    given = labelled.inputs.get("metadata")
+    if given is None or not np.any(np.abs(given) < SENTINEL):
+        raise DataError(
+            f"{labelled.name}: expected an array `metadata`, which the run reads "
+            "beside stamps (model.metadata = true), found none that is known",
+            hint="Give packets or rows with metadata, or fine-tune a run of "
+            "model.metadata=false.",
+        )

@@ -69,12 +69,16 @@ def one_hot(labels: np.ndarray) -> np.ndarray:
     return np.eye(len(CLASSES), dtype="float32")[labels]
 
 
-def smoothed(labels: np.ndarray, share: float) -> np.ndarray:
-    """Class numbers to targets of which a share is spread over all classes.
+def smoothed(
+    labels: np.ndarray, share: float, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Class numbers to targets of which a share is spread evenly over all classes.
 
     Args:
         labels: `(row,)`.
         share: 0 gives `one_hot`.
+        weights: Of each class, `(class,)`. They are the sums of its rows' targets, in
+            which cross-entropy is linear; 1 without.
 
     Returns:
         `(row, class)`.
@@ -87,7 +91,8 @@ def smoothed(labels: np.ndarray, share: float) -> np.ndarray:
         >>> smoothed(np.array([1]), 0.05).round(2)
         array([[0.01, 0.96, 0.01, 0.01, 0.01]], dtype=float32)
     """
-    return (1 - share) * one_hot(labels) + np.float32(share / len(CLASSES))
+    targets = (1 - share) * one_hot(labels) + np.float32(share / len(CLASSES))
+    return targets if weights is None else targets * weights[labels][:, None]
 
 
 def feature_statistics(metadata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
