@@ -77,7 +77,8 @@ def error_before_head(run: Run) -> float:
     """Root of the validation error when the autoencoder's training ended."""
     with (run.path / "history.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if r["stage"] == "autoencoder"]
-    return float(np.sqrt(min(float(r["val_reconstruction"]) for r in rows)))
+    # The loss: the metric beside it is a mean of batches, of which the last is smaller.
+    return float(np.sqrt(min(float(r["val_loss"]) for r in rows)))
 
 
 def of_random_encoders(config, given, labels: np.ndarray) -> dict[str, float]:
