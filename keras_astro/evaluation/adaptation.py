@@ -58,6 +58,11 @@ def adaptation_section(adapted: Adapted) -> Section:
         text += (
             " Synthetic stars are drawn clean before, with observed residuals after."
         )
+    beyond = known - facts.get("labelled_within", known)
+    if beyond:
+        text += f" {beyond:,} of these lie beyond the labels of synthetic stars."
+    if facts.get("reference_trained"):
+        text += " P-values rest on rows whose labels were learned from."
     rows = [
         (name.replace("_", " "), f"{value:.4g}")
         for name, value in facts.items()

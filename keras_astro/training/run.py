@@ -144,9 +144,12 @@ class Run:
 
         path = self.path / "model.keras"
         if not path.is_file():
+            moved = getattr(self.config, "finetune", None)
+            again = f"kastro train --resume -o {self.path}"
+            if moved and moved.parent_sha256:
+                again = "the kastro finetune command that began it, and --resume"
             raise ArtefactError(
-                f"{self.path}: holds no trained model",
-                hint=f"Finish it with: kastro train --resume -o {self.path}",
+                f"{self.path}: holds no trained model", hint=f"Finish it with: {again}"
             )
         return load_model(path)
 

@@ -1,5 +1,6 @@
 """Alert runs that learn on from real labels, at toy size."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ from keras_astro.data.alert_schema import ALERTS, CLASSES
 from keras_astro.data.readers import open_many
 from keras_astro.data.sample import MemorySource, Sample
 from keras_astro.data.store import write_store
-from keras_astro.errors import ConfigError, DataError, UsageError
+from keras_astro.errors import ArtefactError, ConfigError, DataError, UsageError
 from keras_astro.evaluation.adaptation import adaptation_section, read_adapted
 from keras_astro.evaluation.evaluate import leaked_fraction, trained_groups
 from keras_astro.inference.manifest import read_manifest
@@ -83,8 +84,25 @@ def test_a_moved_run_names_its_parent_and_what_it_learned_from(moved):
     assert ours["parent"]["balanced_accuracy_parent"] == pytest.approx(
         balanced_accuracy(truth, said.astype(int)), abs=0.04
     )
-    section = adaptation_section(read_adapted(moved.new.path))
+    adapted = read_adapted(moved.new.path)
+    section = adaptation_section(adapted)
     assert "with the labels of 60 rows" in section.text
+    for facts, words in (
+        ({"reference_trained": True}, "whose labels were learned from"),
+        ({"labelled_within": 58}, "2 of these lie beyond the labels"),
+    ):
+        told = adaptation_section(replace(adapted, facts=adapted.facts | facts))
+        assert words in told.text
+
+
+def test_an_unfinished_move_is_finished_by_the_command_that_began_it(
+    moved, tmp_path, refused
+):
+    (tmp_path / "config.yaml").write_bytes(
+        (moved.new.path / "config.yaml").read_bytes()
+    )
+    with refused(ArtefactError, "no trained model", hint="kastro finetune command"):
+        Run(tmp_path).load_model()
 
 
 def test_rows_whose_labels_were_used_count_as_trained_on(moved):
