@@ -14,6 +14,7 @@ from keras_astro.evaluation.figures import training_history
 from keras_astro.evaluation.metrics_file import plain_metrics, write_metrics
 from keras_astro.evaluation.report import Report, Section
 from keras_astro.evaluation.subject import Evaluation, Story, Subject
+from keras_astro.evaluation.verdicts import of_leaks
 from keras_astro.inference.held_out import reference_of
 from keras_astro.inference.loaded import Predictor
 from keras_astro.inference.predictor import open_predictor
@@ -66,6 +67,10 @@ def evaluate_run(
     found = examiner(config.task)(subject)
     leaked = leaked_fraction(trained_groups(run, parts), test.facts()["group"])
     found.metrics["leaked_fraction"] = leaked
+    warned = of_leaks(leaked)
+    for verdict in warned:
+        story(verdict.text)
+    found.verdicts = [*warned, *found.verdicts]
     found.sections.append(history_section(run.path / "history.csv", story=story))
     found.facts = {
         "task": config.task,

@@ -30,6 +30,27 @@ class Verdict:
             )
 
 
+def of_leaks(fraction: float) -> list[Verdict]:
+    """Warns of test rows whose objects were trained on; nothing where none was.
+
+    Args:
+        fraction: Of the test rows.
+
+    Example:
+        >>> of_leaks(0.25)[0].text[:48]
+        '25 % of these rows are of objects trained on (by'
+        >>> of_leaks(0.0)
+        []
+    """
+    if not fraction:
+        return []
+    text = (
+        f"{100 * fraction:.3g} % of these rows are of objects trained on (by their "
+        "ids): figures are better than those of rows never seen."
+    )
+    return [Verdict("note", text)]
+
+
 def against_baselines(
     metrics: Mapping,
     metric: str,

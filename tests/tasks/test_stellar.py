@@ -225,6 +225,9 @@ def test_stars_whose_labels_were_used_count_as_trained_on(moved):
     found = CliRunner().invoke(cli, [*words, "--json"], catch_exceptions=False)
     assert found.exit_code == 0, found.output
     assert json.loads(found.stdout)["metrics"]["leaked_fraction"] == 1.0
+    warning = "100 % of these rows are of objects trained on"
+    assert warning in found.stderr
+    assert warning in (folder / "measured" / "report.html").read_text()
     groups = open_many([few], STELLAR).facts()["group"]
     parts = make_parts(open_many(run.config.data.paths, STELLAR), run.split)
     assert leaked_fraction(trained_groups(run, parts), groups) == 0.0
