@@ -22,22 +22,23 @@ def test_the_lowest_real_time_priority_is_asked_for(monkeypatch):
 
 
 @linux
-def test_what_to_do_is_told_where_it_is_not_allowed(monkeypatch, refused):
+@pytest.mark.parametrize(
+    ("error", "words", "hint"),
+    [
+        (PermissionError(1, "Operation not permitted"), "may not ask", "LimitRTPRIO=1"),
+        (
+            OSError(22, "Invalid argument"),
+            "system refuses (Invalid argument)",
+            "Leave the opt",
+        ),
+    ],
+)
+def test_a_refusal_is_told_with_what_to_do(monkeypatch, refused, error, words, hint):
     def denied(*given):
-        raise PermissionError(1, "Operation not permitted")
+        raise error
 
     monkeypatch.setattr(os, "sched_setscheduler", denied)
-    with refused(UsageError, "may not ask", hint="LimitRTPRIO=1"):
-        priority.run_before_others()
-
-
-@linux
-def test_a_system_that_refuses_is_told_with_its_reason(monkeypatch, refused):
-    def denied(*given):
-        raise OSError(22, "Invalid argument")
-
-    monkeypatch.setattr(os, "sched_setscheduler", denied)
-    with refused(UsageError, "system refuses (Invalid argument)", hint="Leave the opt"):
+    with refused(UsageError, words, hint=hint):
         priority.run_before_others()
 
 
