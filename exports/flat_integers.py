@@ -13,6 +13,7 @@ from keras_astro.exports.flat_model import (
     DEQUANTIZE,
     kernels,
     load,
+    operator_code,
     pack,
 )
 
@@ -86,19 +87,8 @@ def _floats(graph, source: int) -> int:
 def _restore(model, number: int, source: int, target: int) -> None:
     """Makes floats of integers before any other operation."""
     operator = schema.OperatorT()
-    operator.opcodeIndex = _code_of_restoring(model)
+    operator.opcodeIndex = operator_code(model, DEQUANTIZE, VERSIONS[DEQUANTIZE])
     operator.inputs = np.array([source], np.int32)
     operator.outputs = np.array([target], np.int32)
     graph = model.subgraphs[number]
     graph.operators = [operator, *graph.operators]
-
-
-def _code_of_restoring(model) -> int:
-    for number, code in enumerate(model.operatorCodes):
-        if code.builtinCode == DEQUANTIZE:
-            return number
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = DEQUANTIZE
-    code.version = VERSIONS[DEQUANTIZE]
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1

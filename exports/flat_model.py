@@ -89,6 +89,18 @@ def operators(model) -> Iterator[tuple[int, int, int, object]]:
             yield number, position, code, operator
 
 
+def operator_code(model, builtin: int, version: int) -> int:
+    """Number of an operation's code in a model, which gets it where it lacks it."""
+    for number, code in enumerate(model.operatorCodes):
+        if code.builtinCode == builtin:
+            return number
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = builtin
+    code.version = version
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
 def layers(model) -> Iterator[Layer]:
     """Every dense layer and convolution of constant weights."""
     restored = {

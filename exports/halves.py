@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_astro.exports.flat_model import DEQUANTIZE, load, pack
+from keras_astro.exports.flat_model import DEQUANTIZE, load, operator_code, pack
 
 # Fewer numbers are not worth rounding: all of a stellar model's are 5 % of its file.
 FEWEST = 4096
+# The first version of the operation that takes float16.
+VERSION = 3
 
 
 def to_halves(content: bytes) -> bytes:
@@ -71,22 +73,9 @@ def _restore(model, graph, number: int):
     tensor.buffer = 0
     graph.tensors.append(half)
     operator = schema.OperatorT()
-    operator.opcodeIndex = _dequantize(model)
+    operator.opcodeIndex = operator_code(model, DEQUANTIZE, VERSION)
     operator.inputs = np.array([len(graph.tensors) - 1], np.int32)
     operator.outputs = np.array([number], np.int32)
     operator.builtinOptionsType = schema.BuiltinOptions.DequantizeOptions
     operator.builtinOptions = schema.DequantizeOptionsT()
     return operator
-
-
-def _dequantize(model) -> int:
-    """Number of the operation's code, which is added where the file lacks it."""
-    for number, entry in enumerate(model.operatorCodes):
-        if entry.builtinCode == DEQUANTIZE:
-            return number
-    entry = schema.OperatorCodeT()
-    entry.builtinCode = entry.deprecatedBuiltinCode = DEQUANTIZE
-    # The first version that takes float16.
-    entry.version = 3
-    model.operatorCodes.append(entry)
-    return len(model.operatorCodes) - 1

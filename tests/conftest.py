@@ -223,3 +223,15 @@ def broker():
 
     with started() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory):
+    """A tab of a headless Chromium that reaches this machine alone."""
+    from browser import Page, find_chromium
+
+    if find_chromium() is None:
+        pytest.skip("no Chromium on this machine")
+    found = Page(tmp_path_factory.mktemp("chromium"))
+    yield found
+    found.close()

@@ -7,7 +7,6 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from browser import Page, find_chromium
 
 from keras_astro.explore.explorer import Explorer, open_target
 from keras_astro.explore.server import ExploreServer
@@ -40,13 +39,3 @@ def served(opened_run):
     server.shutdown()
     server.server_close()
     loop.join()
-
-
-@pytest.fixture(scope="session")
-def page(tmp_path_factory):
-    """A tab of a headless Chromium that reaches this machine alone."""
-    if find_chromium() is None:
-        pytest.skip("no Chromium on this machine")
-    found = Page(tmp_path_factory.mktemp("chromium"))
-    yield found
-    found.close()

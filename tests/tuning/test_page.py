@@ -1,8 +1,5 @@
 """The page of a search in a real browser: rounds of different length are told apart."""
 
-import pytest
-from browser import Page, find_chromium
-
 SHOWN = """[...document.querySelectorAll("#table tbody tr")]
     .filter((row) => !row.hidden).map((row) => Number(row.cells[0].textContent))"""
 LINES = """[...document.querySelectorAll("#chart path.trial")]
@@ -10,16 +7,6 @@ LINES = """[...document.querySelectorAll("#chart path.trial")]
 SWATCH = """[...document.querySelectorAll("#table tbody tr")]
     .find((row) => row.cells[0].textContent === "{}")
     .querySelector(".swatch").style.background"""
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """A tab of a headless Chromium that reaches nothing but files."""
-    if find_chromium() is None:
-        pytest.skip("no Chromium on this machine")
-    found = Page(tmp_path_factory.mktemp("chromium"))
-    yield found
-    found.close()
 
 
 def opened(page, result):
