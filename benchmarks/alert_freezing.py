@@ -104,19 +104,19 @@ def measure(frozen: Run, joint: Run) -> dict[str, float]:
     models = {"frozen": frozen.load_model(), "joint": joint.load_model()}
     stem = models["frozen"].get_layer("stem")
     labels = class_numbers(label_names(parts.test), len(parts.test))
-    frames, _, _ = read_rows(stem, parts.test)
-    train_frames, _, train_labels = read_rows(stem, parts.train)
-    held, _, _ = read_rows(stem, parts.validation)
+    test, train = (read_rows(stem, part) for part in (parts.test, parts.train))
+    frames, train_frames = test.frames, train.frames
+    held = read_rows(stem, parts.validation).frames
     found = {"test_rows": len(labels)}
     for name, model in models.items():
         found[f"balanced_accuracy_{name}"] = accuracy(model, parts.test, labels)
         found[f"reconstruction_rmse_{name}"] = rmse(*networks(model), frames)
     found["balanced_accuracy_frozen_one_turn"] = balanced_accuracy(
-        labels, single_alerts(models["frozen"], frames, None, turns=1)
+        labels, single_alerts(models["frozen"], test, turns=1)
     )
     # As many rows as the frozen run's head had.
     turned = np.concatenate([orient(train_frames, n) for n in range(HEAD_TURNS)])
-    given = turned, np.tile(train_labels, HEAD_TURNS), frames
+    given = turned, np.tile(train.labels, HEAD_TURNS), frames
     found |= of_random_encoders(frozen.config, given, labels)
     pair = build_autoencoder_parts(frozen.config, frames.shape[1:])
     start_at_components(*pair, train_frames, seed=frozen.config.seed)

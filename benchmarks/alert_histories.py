@@ -26,7 +26,7 @@ from keras_astro.data.sample import MemorySource, Source, concatenate
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.tasks.alerts_histories import TURNS, Coder, history_stage
 from keras_astro.tasks.alerts_networks import unread_columns
-from keras_astro.tasks.alerts_rows import Rows, code_statistics, read_rows
+from keras_astro.tasks.alerts_rows import Beside, Rows, code_statistics, read_rows
 from keras_astro.tasks.catalog import get_task, load_config
 from keras_astro.training.fit import fit_stage
 from keras_astro.training.run import Run
@@ -43,11 +43,9 @@ def simulated(config, rows: int, seed: int) -> Source:
 
 
 def seen_by(model, source: Source, steps: int) -> tuple[Rows, AlertHistories]:
-    """Frames and labels of single alerts, and which of them make a history."""
-    frames, _, labels = read_rows(model.get_layer("stem"), source)
-    return Rows(frames, np.zeros((len(labels), 0)), labels), AlertHistories(
-        source, steps
-    )
+    """What a model sees of single alerts, and which of them make a history."""
+    raw = read_rows(model.get_layer("stem"), source)
+    return raw.rows(Beside.of(model)), AlertHistories(source, steps)
 
 
 def said(coder: Coder, head, pair) -> dict[str, np.ndarray]:
@@ -129,7 +127,6 @@ def measure(run: Run, kind: str, rows: int, real: Path | None) -> dict:
         model.get_layer("head"),
         *code_statistics(encoder, train[0].frames),
         standardised=False,
-        metadata=False,
         unread=unread_columns(config),
     )
     weights = np.ones(len(CLASSES), "float32")

@@ -56,6 +56,7 @@ MODULES = (
     "keras_astro.layers.alert_times",
     "keras_astro.layers.classes",
     "keras_astro.preprocessing.stamps",
+    "keras_astro.preprocessing.stamp_measures",
 )
 
 _CLASSES: dict[str, type] = {}

@@ -13,8 +13,11 @@ from keras_astro.evaluation.adaptation import Adapted, read_adapted
 from keras_astro.evaluation.subject import Subject
 from keras_astro.inference.batch import predict_source
 from keras_astro.tasks.alerts_rows import (
+    Beside,
+    Raw,
     class_numbers,
     one_hot,
+    orient,
     read_rows,
 )
 from keras_astro.tasks.catalog import model_rows
@@ -110,27 +113,25 @@ def _add_baselines(subject: Subject, found: AlertRows) -> None:
     stem = model.get_layer("stem")
     rows = np.linspace(0, len(subject.train) - 1, BASELINE_ROWS).astype(int)
     train = subject.train.take(np.unique(rows))
-    frames, metadata, labels = read_rows(stem, _memory(train))
-    test_frames, test_metadata, _ = read_rows(stem, subject.test)
+    raw = read_rows(stem, _memory(train))
+    test = read_rows(stem, subject.test)
     if len(model.input["stamps"].shape) == 5:
         found.alerts = np.sum(
             rows_before(subject.test, model.input["stamps"].shape[1]) >= 0, axis=1
         )
-        found.baselines["single_alert"] = single_alerts(
-            model, test_frames, test_metadata
-        )
-    about_mean = test_frames - frames.mean(axis=0)
+        found.baselines["single_alert"] = single_alerts(model, test)
+    about_mean = test.frames - raw.frames.mean(axis=0)
     squares = np.mean(about_mean**2, axis=(1, 2, 3))
     found.frame_variance = np.stack([squares, found.outputs["reconstruction_mse"]], 1)
-    known = labels >= 0
+    known, labels = raw.labels >= 0, raw.labels
     if len(np.unique(labels[known])) < 2:
         return
     found.baselines["random_encoder"] = random_encoder(
-        subject.run.config, frames[known], labels[known], test_frames
+        subject.run.config, raw.frames[known], labels[known], test.frames
     )
-    if np.isfinite(metadata).any():
+    if np.isfinite(raw.metadata).any():
         found.baselines["metadata"] = boosted_metadata(
-            metadata[known], labels[known], test_metadata
+            raw.metadata[known], labels[known], test.metadata
         )
 
 
@@ -140,19 +141,15 @@ def _memory(sample) -> Source:
     return MemorySource(sample)
 
 
-def single_alerts(model, frames, metadata, *, turns: int = 4) -> np.ndarray:
+def single_alerts(model, raw: Raw, *, turns: int = 4) -> np.ndarray:
     """Classes of alerts by a model's encoder and head, each alert alone."""
-    from keras_astro.tasks.alerts_rows import orient
-
     encoder, head = model.get_layer("encoder"), model.get_layer("head")
     standardise = model.get_layer("standardise")
-    beside = []
-    if "metadata" in model.input:
-        beside = [np.asarray(model.get_layer("known_features")(metadata))]
+    beside = Beside.of(model)(raw)
     logits = 0.0
     for turn in range(turns):
-        z = encoder.predict(orient(frames, turn), verbose=0, batch_size=512)
-        code = np.concatenate([np.asarray(standardise(z)), *beside], axis=1)
+        z = encoder.predict(orient(raw.frames, turn), verbose=0, batch_size=512)
+        code = np.concatenate([np.asarray(standardise(z)), beside], axis=1)
         logits = logits + head.predict(code, verbose=0, batch_size=2048)
     return logits.argmax(axis=1)
 
@@ -176,10 +173,8 @@ def head_on(encoder, config, frames, labels, test_frames) -> np.ndarray:
 
     z = encoder.predict(frames, verbose=0, batch_size=512)
     mean, sd = z.mean(axis=0), np.maximum(z.std(axis=0), 1e-6)
-    images_alone = config.model_copy(
-        update={"model": config.model.model_copy(update={"metadata": False})}
-    )
-    head = build_head(images_alone)
+    code_alone = config.model.model_copy(update={"metadata": False, "measures": False})
+    head = build_head(config.model_copy(update={"model": code_alone}))
     head.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
     targets = one_hot(labels)
     epochs = BASELINE_EPOCHS

@@ -59,6 +59,24 @@ class Standardise(keras.layers.Layer):
 
 
 @register()
+class BoundedStandardise(Standardise):
+    """Standardised columns, none farther from zero than training rows ever were.
+
+    Input shape: `(batch, width)`.
+    Output shape: the same.
+
+    Example:
+        >>> layer = BoundedStandardise()
+        >>> layer.set_reference([1.0], [2.0])
+        >>> float(layer(ops.array([[99.0]]))[0, 0])
+        5.0
+    """
+
+    def call(self, table):
+        return ops.clip(super().call(table), -FARTHEST, FARTHEST)
+
+
+@register()
 class KnownFeatures(Standardise):
     """Standardised features with 0 where unknown, and beside them which are known.
 

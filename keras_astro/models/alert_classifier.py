@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
 from keras import layers
 
-from keras_astro.layers.classes import Decision, KnownFeatures, Standardise
+from keras_astro.layers.classes import (
+    BoundedStandardise,
+    Decision,
+    KnownFeatures,
+    Standardise,
+)
 from keras_astro.layers.column import Column
 from keras_astro.layers.conformal import AtMost, CombinedScore, ConformalPValue
 from keras_astro.layers.residual import (
@@ -28,12 +33,13 @@ class ClassifierParts:
     """The fitted pieces of which the full model consists.
 
     Args:
-        stem: Stamps to frame.
+        stem: Stamps to frame and measures.
         encoder: Frame to `z`.
         decoder: `z` to frame.
-        head: Standardised code, and features where there are any, to logits.
+        head: Standardised code, and what stands beside it, to logits.
         classes: Names of the logits.
         features: Number of metadata features; 0 without metadata.
+        measures: Whether measures stand beside the code.
     """
 
     stem: keras.Model
@@ -42,6 +48,7 @@ class ClassifierParts:
     head: keras.Model
     classes: Sequence[str]
     features: int = 0
+    measures: bool = False
 
 
 @dataclass
@@ -65,7 +72,8 @@ def alert_classifier(
     """Joins the pieces into one functional model with named outputs.
 
     Logits are averaged over `turns` orientations of each frame. Statistics (of codes,
-    of metadata, temperature, score reference) are set on the layers afterwards.
+    metadata and measures, temperature, score reference) are set on the layers
+    afterwards.
 
     Returns:
         Inputs `stamps` `(batch, y, x, 3)` and, with features, `metadata`
@@ -75,28 +83,44 @@ def alert_classifier(
     """
     stamps = keras.Input(parts.stem.input_shape[1:], name="stamps")
     inputs = {"stamps": stamps}
-    frame = parts.stem(stamps)
+    frame, measures = parts.stem(stamps)
     z = parts.encoder(frame)
     standardise = Standardise(name="standardise")
     code = standardise(z)
-    beside = []
     if parts.features:
-        metadata = keras.Input((parts.features,), name="metadata")
-        inputs["metadata"] = metadata
-        beside = [KnownFeatures(name="known_features")(metadata)]
-    join = layers.Concatenate(name="code_and_features") if beside else None
+        inputs["metadata"] = keras.Input((parts.features,), name="metadata")
+    join = beside_codes(parts, measures, inputs.get("metadata"))
     logits = []
     for number in range(turns):
         turned = code
         if number:
             image = Turn(number, name=f"turn_{number}")(frame)
             turned = standardise(parts.encoder(image))
-        logits.append(parts.head(join([turned, *beside]) if join else turned))
+        logits.append(parts.head(join(turned)))
     mean = layers.Average(name="mean_logits")(logits) if turns > 1 else logits[0]
     outputs = decided(mean, parts.classes, decisions)
     embedding = Standardise(name="embedding")(z)
     outputs |= scored(frame, z, parts.decoder(z), embedding, decisions)
     return keras.Model(inputs, outputs, name="alert_classifier")
+
+
+def beside_codes(parts: ClassifierParts, measures, metadata) -> Callable:
+    """What puts standardised features and measures beside a code, as a head reads it.
+
+    Args:
+        parts: Which of them there are.
+        measures: `(batch, measure)`.
+        metadata: `(batch, feature)`; None without features.
+    """
+    beside = []
+    if parts.features:
+        beside.append(KnownFeatures(name="known_features")(metadata))
+    if parts.measures:
+        beside.append(BoundedStandardise(name="known_measures")(measures))
+    if not beside:
+        return lambda code: code
+    join = layers.Concatenate(name="code_and_features")
+    return lambda code: join([code, *beside])
 
 
 def decided(logits, classes: Sequence[str], decisions: Decisions) -> dict:
@@ -148,23 +172,31 @@ def joint_model(
     decoder: keras.Model,
     head: keras.Model,
     *,
-    features: int,
+    beside: int,
     weight: float,
     seed: int,
 ) -> keras.Model:
     """Frame (and features) to logits; the decoder trains along as a penalty.
 
+    Args:
+        encoder: Frame to `z`.
+        decoder: `z` to frame.
+        head: Code, with what stands beside it, to logits.
+        beside: Width of that; 0 where there is nothing.
+        weight: Of the reconstruction error.
+        seed: Of the orientations.
+
     Returns:
-        Inputs `frame` and, where there are features, `features`
-        `(batch, 2 * feature)`; output logits `(batch, class)`.
+        Inputs `frame` and, with a width, `features` `(batch, beside)`; output logits
+        `(batch, class)`.
     """
     frame = keras.Input(encoder.input_shape[1:], name="frame")
     inputs = {"frame": frame}
     turned = RandomTurns(seed, name="turns")(frame)
     z = encoder(turned)
     code = z
-    if features:
-        inputs["features"] = keras.Input((2 * features,), name="features")
+    if beside:
+        inputs["features"] = keras.Input((beside,), name="features")
         code = layers.Concatenate(name="code_and_features")([z, inputs["features"]])
     logits = ReconstructionPenalty(weight, name="penalty")(
         [turned, decoder(z), head(code)]

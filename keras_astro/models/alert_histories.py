@@ -6,12 +6,13 @@ import keras
 from keras import layers, ops
 
 from keras_astro.layers.alert_times import FILTERS, StepTimes
-from keras_astro.layers.classes import KnownFeatures, Standardise
+from keras_astro.layers.classes import Standardise
 from keras_astro.layers.column import WithoutColumns
 from keras_astro.layers.pooling import MaskedMean1D
 from keras_astro.models.alert_classifier import (
     ClassifierParts,
     Decisions,
+    beside_codes,
     decided,
     scored,
 )
@@ -115,23 +116,18 @@ def history_classifier(
         "band": keras.Input((steps,), name="band"),
     }
     times = {name: inputs[name] for name in ("days", "band")}
-    frames = parts.stem(ops.reshape(inputs["stamps"], (-1, *shape)))
-    beside = []
+    frames, measures = parts.stem(ops.reshape(inputs["stamps"], (-1, *shape)))
+    table = None
     if parts.features:
-        table = keras.Input((steps, parts.features), name="metadata")
-        inputs["metadata"] = table
-        flat = ops.reshape(table, (-1, parts.features))
-        beside = [KnownFeatures(name="known_features")(flat)]
-    join = layers.Concatenate(name="code_and_features") if beside else None
+        inputs["metadata"] = keras.Input((steps, parts.features), name="metadata")
+        table = ops.reshape(inputs["metadata"], (-1, parts.features))
+    joined = beside_codes(parts, measures, table)
     standardise = Standardise(name="standardise")
     embedding = Standardise(name="embedding")
     read = WithoutColumns(*unread, name="history_reads")
 
     def stepped(x):
         return ops.reshape(x, (-1, steps, x.shape[-1]))
-
-    def joined(code):
-        return join([code, *beside]) if join else code
 
     logits, own = [], None
     for number in range(turns):

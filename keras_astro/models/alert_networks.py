@@ -11,8 +11,10 @@ from keras import layers
 from keras_astro.errors import ConfigError
 from keras_astro.layers.column import WithoutColumns
 from keras_astro.preprocessing.images import CenterCrop, MeanBin
+from keras_astro.preprocessing.stamp_measures import StampMeasures
 from keras_astro.preprocessing.stamps import (
     ScaleStamps,
+    SkyStatistics,
     StampScale,
     StretchStamps,
     ValidPixels,
@@ -27,7 +29,7 @@ CENTRE_SOFTENING, CONTEXT_SOFTENING = 3.0, 1.0
 def alert_stem(
     stamp_shape: Sequence[int], *, pixels: int, normalise: str, context: bool
 ) -> keras.Model:
-    """From raw stamps to frames: mask, normalise, crop, fill with zero.
+    """From raw stamps to frames (mask, normalise, crop, fill with zero) and measures.
 
     Args:
         stamp_shape: `(y, x, 3)`.
@@ -37,14 +39,16 @@ def alert_stem(
             three more channels; it shows how crowded the field is.
 
     Returns:
-        Model `(batch, y, x, 3)` to `(batch, pixels, pixels, 3 or 6)`.
+        Model `(batch, y, x, 3)` to frames `(batch, pixels, pixels, 3 or 6)`, and to
+        what `StampMeasures` finds on the stamps, whatever normalises frames.
 
     Raises:
         ConfigError: If the stamps are smaller than the crop.
     """
     stamps = keras.Input(tuple(stamp_shape), name="stamps")
     pair = ValidPixels(name="valid_pixels")(stamps)
-    scale = StampScale(normalise, name="scale")(pair)
+    sky = SkyStatistics(name="sky")(pair)
+    scale = StampScale(normalise, name="scale")([*pair, *sky])
     stretch = normalise == "asinh"
     crop = CenterCrop(pixels, name="crop")
     frame = ScaleStamps(name="centre")([*map(crop, pair), *scale])
@@ -65,7 +69,8 @@ def alert_stem(
         if stretch:
             around = StretchStamps(CONTEXT_SOFTENING, name="stretch_context")(around)
         frame = layers.Concatenate(name="frame")([frame, around])
-    return keras.Model(stamps, frame, name="stem")
+    measures = StampMeasures(name="measures")([*pair, *sky])
+    return keras.Model(stamps, (frame, measures), name="stem")
 
 
 def halved(side: int, steps: int) -> list[int]:

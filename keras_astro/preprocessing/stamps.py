@@ -44,18 +44,35 @@ class ValidPixels(keras.layers.Layer):
 
 
 @register()
+class SkyStatistics(keras.layers.Layer):
+    """Level and noise of the sky on each image, of every second pixel.
+
+    Input shape: values and validity, each `(batch, y, x, channel)`.
+    Output shape: mean and sd of what is left without sources, both
+        `(batch, 1, 1, channel)`.
+    """
+
+    def call(self, inputs):
+        return clipped_statistics(*map(_every_second, inputs))
+
+    def compute_output_shape(self, input_shape):
+        batch, _, _, channel = input_shape[0]
+        return ((batch, 1, 1, channel),) * 2
+
+
+@register()
 class StampScale(keras.layers.Layer):
     """What brings each stamp to one scale, from its valid pixels.
 
     `asinh` takes each channel's sky as zero and the noise of the difference image as
     unit, which keeps the ratio of science to template and how bright a source is;
-    `minmax` maps each channel to 0 to 1; `l2` divides each by its length. The
-    statistics of `asinh` are those of every second pixel.
+    `minmax` maps each channel to 0 to 1; `l2` divides each by its length.
 
     Args:
         method: `asinh`, `minmax` or `l2`.
 
-    Input shape: values and validity, each `(batch, y, x, 3)`.
+    Input shape: values and validity, each `(batch, y, x, 3)`; sky and noise as of
+        `SkyStatistics`.
     Output shape: zero and unit of each channel, both `(batch, 1, 1, 3)`, for
         `ScaleStamps`.
 
@@ -72,11 +89,18 @@ class StampScale(keras.layers.Layer):
             )
         self.method = method
 
+    def build(self, input_shape):
+        # Found when a file of another version is read, and not when it is run.
+        if len(input_shape) != 4:
+            raise ValueError(
+                f"{self.name}: expected values, validity, sky and noise, found "
+                f"{len(input_shape)} tensors"
+            )
+        super().build(input_shape)
+
     def call(self, inputs):
-        values, valid = inputs
+        values, valid, sky, noise = inputs
         if self.method == "asinh":
-            chosen = (_every_second(tensor) for tensor in (values, valid))
-            sky, noise = clipped_statistics(*chosen)
             unit = noise[..., DIFFERENCE : DIFFERENCE + 1]
             return sky, unit * ops.ones_like(noise)
         if self.method == "minmax":

@@ -12,22 +12,19 @@ from keras_astro.data.alert_schema import ALERTS, CLASSES, FEATURES
 from keras_astro.data.gather import check_held
 from keras_astro.data.sample import Sample
 from keras_astro.errors import ConfigError, DataError
-from keras_astro.layers.classes import KnownFeatures
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.models import alert_classifier, alert_networks
-from keras_astro.models.alert_histories import exportable, history_classifier
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import iter_simulate
 from keras_astro.tasks.alerts_adaptation import AlertsAdaptation
-from keras_astro.tasks.alerts_calibration import calibrate
+from keras_astro.tasks.alerts_assembly import Networks, assembled
 from keras_astro.tasks.alerts_config import AlertsConfig
-from keras_astro.tasks.alerts_histories import TURNS, head_options, history_stage
-from keras_astro.tasks.alerts_networks import trained_parts, unread_columns
+from keras_astro.tasks.alerts_histories import TURNS, history_stage
+from keras_astro.tasks.alerts_networks import reads_measures, trained_parts
 from keras_astro.tasks.alerts_rows import (
-    Rows,
+    Beside,
     class_numbers,
     code_statistics,
-    feature_statistics,
     read_rows,
 )
 from keras_astro.tasks.alerts_stages import (
@@ -103,28 +100,28 @@ class AlertsTask(Task):
         )
         check_held(
             len(parts.train),
-            4 * np.prod(stem.output_shape[1:]),
+            4 * np.prod(stem.output_shape[0][1:]),
             limit_mb=config.data.memory_limit_mb,
             task=self.name,
         )
         raw = [read_rows(stem, part) for part in (parts.train, parts.validation)]
-        present = np.unique(raw[0][2][raw[0][2] >= 0])
+        present = np.unique(raw[0].labels[raw[0].labels >= 0])
         if len(present) < 2:
             raise DataError(
                 f"{parts.train.name}: expected training rows of at least two of the "
                 f"classes {', '.join(CLASSES)}, found {len(present)}",
                 hint="Give labelled data: an array `label` with these names.",
             )
-        known = KnownFeatures(name="known_features")
-        known.set_reference(*feature_statistics(raw[0][1]))
-        rows = [Rows(f, np.asarray(known(m)), labels) for f, m, labels in raw]
+        beside = Beside.fitted(
+            raw[0], metadata=config.model.metadata, measures=reads_measures(config)
+        )
         histories = None
         if config.model.sequence != "none":
             steps = config.model.max_alerts
             histories = tuple(
                 AlertHistories(part, steps) for part in (parts.train, parts.validation)
             )
-        return Prepared(stem, known, *rows, histories)
+        return Prepared(stem, beside, *(part.rows(beside) for part in raw), histories)
 
     def stages(self, config: AlertsConfig, prepared: Prepared) -> Iterator[Stage]:
         """All networks at once, or the autoencoder and then the head on its codes.
@@ -176,41 +173,18 @@ class AlertsTask(Task):
         """Joins the pieces; the calibration rows set temperature and p-values."""
         joint = models.get("joint")
         encoder, decoder = trained_parts(joint or models["autoencoder"])
-        head = joint.get_layer("head") if joint else models["classifier"]
-        pieces = alert_classifier.ClassifierParts(
+        networks = Networks(
             stem=prepared.stem,
             encoder=encoder,
             decoder=decoder,
-            head=alert_networks.without_dropout(head),
-            classes=CLASSES,
-            features=len(FEATURES) if config.model.metadata else 0,
+            head=joint.get_layer("head") if joint else models["classifier"],
+            beside=prepared.beside,
+            history=models.get("history"),
         )
-        decisions = alert_classifier.Decisions(
-            abstain_below=config.scores.abstain_below,
-            calibration_rows=len(parts.calibration),
-            false_positive_rate=config.scores.false_positive_rate,
-        )
-        turns = config.model.turns
-        if "history" in models:
-            history = exportable(models["history"], **head_options(config))
-            model = history_classifier(
-                pieces,
-                history,
-                decisions,
-                turns=turns,
-                unread=unread_columns(config),
-            )
-        else:
-            model = alert_classifier.alert_classifier(pieces, decisions, turns=turns)
         statistics = code_statistics(encoder, prepared.train.frames)
-        model.get_layer("embedding").set_reference(*statistics)
-        if not joint:
-            model.get_layer("standardise").set_reference(*statistics)
-        if config.model.metadata:
-            known = prepared.known
-            model.get_layer("known_features").set_reference(known.mean, known.sd)
-        calibrate(model, parts)
-        return model
+        return assembled(
+            config, networks, parts, statistics, standardised=joint is None
+        )
 
     def adaptation(self, config, model, parts, observed, labelled):
         """See `Task`; all networks learn on from labelled rows."""

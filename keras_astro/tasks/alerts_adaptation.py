@@ -7,18 +7,20 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
-from keras_astro.data.alert_schema import CLASSES, FEATURES, SENTINEL
+from keras_astro.data.alert_schema import CLASSES, SENTINEL
 from keras_astro.data.gather import check_held, spread
 from keras_astro.data.sample import MemorySource, Sample, Source, Subset
 from keras_astro.errors import ConfigError, DataError
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.metrics.domains import domain_auc
-from keras_astro.models import alert_classifier, alert_networks
-from keras_astro.tasks.alerts_calibration import best_temperature, calibrate
+from keras_astro.models import alert_classifier
+from keras_astro.tasks.alerts_assembly import Networks, assembled
+from keras_astro.tasks.alerts_calibration import best_temperature
 from keras_astro.tasks.alerts_config import AlertsConfig
 from keras_astro.tasks.alerts_networks import build_head
 from keras_astro.tasks.alerts_rows import (
     BLOCK,
+    Beside,
     Rows,
     class_numbers,
     code_statistics,
@@ -81,7 +83,7 @@ class AlertsAdaptation(Adaptation):
                 f"{observed.name}: alerts are fine-tuned on labels, and none are given",
                 hint="Add --labels FILE: rows with an array `label`.",
             )
-        self.config, self.model = config, model
+        self.config, self.model, self.beside = config, model, Beside.of(model)
         self.observed = spread(observed, REFERENCE_ROWS)
         self.parts = parts
         for name, rows in (
@@ -89,12 +91,12 @@ class AlertsAdaptation(Adaptation):
             (labelled.name, labelled),
         ):
             _check_stamps(name, rows, model.get_layer("stem").input_shape[1:])
-        self.rows, self.objects = self._labelled(labelled)
-        self.fold = folds(self.rows.labels, self.objects, config)
+        self.rows = self._labelled(labelled)
+        self.fold = folds(self.rows.labels, self.rows.objects, config)
         self.facts: dict[str, object] = {
             "observed_rows": len(observed),
             "labelled_rows": len(self.fold),
-            "labelled_objects": len(np.unique(self.objects)),
+            "labelled_objects": len(np.unique(self.rows.objects)),
         }
         self.reference = self._reference()
 
@@ -161,7 +163,7 @@ class AlertsAdaptation(Adaptation):
         }
         return facts, self.codes
 
-    def _labelled(self, labelled: Sample) -> tuple[Rows, np.ndarray]:
+    def _labelled(self, labelled: Sample) -> Rows:
         known = class_numbers(labelled.targets.get("label"), len(labelled)) >= 0
         labelled = labelled.take(np.flatnonzero(known))
         if not known.any():
@@ -174,28 +176,23 @@ class AlertsAdaptation(Adaptation):
             _check_metadata(labelled)
         check_held(
             len(labelled),
-            4 * np.prod(self.model.get_layer("stem").output_shape[1:]),
+            4 * np.prod(self.model.get_layer("stem").output_shape[0][1:]),
             limit_mb=self.config.data.memory_limit_mb,
             task="alerts",
         )
-        return self._read(MemorySource(labelled)), labelled.meta["group"]
+        return self._read(MemorySource(labelled))
 
     def _reference(self) -> Source:
         """Observed rows of objects that train nothing; all where too few are left."""
         objects = [block.meta["group"] for block in self.observed.blocks(BLOCK)]
-        other = np.flatnonzero(~np.isin(np.concatenate(objects), self.objects))
+        other = np.flatnonzero(~np.isin(np.concatenate(objects), self.rows.objects))
         trained = len(other) < FEWEST_REFERENCE_ROWS
         found = self.observed if trained else Subset(self.observed, other)
         self.facts |= {"reference_rows": len(found), "reference_trained": trained}
         return found
 
     def _read(self, source: Source) -> Rows:
-        frames, metadata, labels = read_rows(self.model.get_layer("stem"), source)
-        features = np.zeros((len(frames), 0), "float32")
-        if self.config.model.metadata:
-            layer = self.model.get_layer("known_features")
-            features = np.asarray(layer(metadata))
-        return Rows(frames, features, labels)
+        return read_rows(self.model.get_layer("stem"), source).rows(self.beside)
 
     def _inputs(self, rows: Rows) -> dict[str, np.ndarray]:
         found = {"frame": rows.frames}
@@ -216,7 +213,7 @@ class AlertsAdaptation(Adaptation):
             encoder,
             decoder,
             head,
-            features=self.rows.features.shape[1] // 2,
+            beside=self.rows.features.shape[1],
             weight=self.config.objective.reconstruction,
             seed=seed,
         )
@@ -246,33 +243,13 @@ class AlertsAdaptation(Adaptation):
         }
 
     def _joined(self) -> keras.Model:
-        config = self.config
-        pieces = alert_classifier.ClassifierParts(
-            stem=self.model.get_layer("stem"),
-            encoder=self.model.get_layer("encoder"),
-            decoder=self.model.get_layer("decoder"),
-            head=alert_networks.without_dropout(self.model.get_layer("head")),
-            classes=CLASSES,
-            features=len(FEATURES) if config.model.metadata else 0,
+        stem, *moved = (self.model.get_layer(name) for name in ("stem", *MOVED))
+        rows = self.reference
+        statistics = code_statistics(moved[0], self._read(rows).frames)
+        parts = Parts(self.parts.train, rows, rows, rows)
+        return assembled(
+            self.config, Networks(stem, *moved, self.beside), parts, statistics
         )
-        decisions = alert_classifier.Decisions(
-            abstain_below=config.scores.abstain_below,
-            calibration_rows=len(self.reference),
-            false_positive_rate=config.scores.false_positive_rate,
-        )
-        model = alert_classifier.alert_classifier(
-            pieces, decisions, turns=config.model.turns
-        )
-        if config.model.metadata:
-            layer = self.model.get_layer("known_features")
-            model.get_layer("known_features").set_reference(layer.mean, layer.sd)
-        reference = self.reference
-        frames = self._read(reference).frames
-        model.get_layer("embedding").set_reference(
-            *code_statistics(pieces.encoder, frames)
-        )
-        calibrate(model, Parts(self.parts.train, reference, reference, reference))
-        return model
 
 
 def _mean(weights: list, shares: list[float]) -> list[list[np.ndarray]]:
@@ -339,7 +316,8 @@ def _check_networks(config: AlertsConfig, model: keras.Model) -> None:
         raise ConfigError(
             f"model: expected the networks of the run that is moved, whose head has "
             f"weights of {theirs}, found settings for {ours}",
-            hint="Leave out --set model.hidden, model.latent_dim and model.metadata.",
+            hint="Leave out --set model.hidden, model.latent_dim, model.metadata and "
+            "model.measures.",
         )
 
 

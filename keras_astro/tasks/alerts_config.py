@@ -46,6 +46,9 @@ class Model(Section):
     # Packet metadata beside the images. Off: simulated metadata are only as true as
     # their priors; turn it on where real alerts train.
     metadata: bool = False
+    # Photometry, moments and neighbours beside the code, in joint mode: networks that
+    # simulations alone trained rely on them where real pixels look otherwise.
+    measures: bool = True
     # Orientations over which logits are averaged: 1, quarter turns, or mirrored too.
     turns: Literal[1, 4, 8] = 4
     # Alerts of one object together: a recurrent network or a convolution over time, on
@@ -72,6 +75,10 @@ class Objective(CodeObjective):
     # confidence grows for as long as it is rewarded, and one of two trainings on 20,000
     # alerts came back from a loss of 0.57 to 1.19.
     label_smoothing: float = Field(0.05, ge=0, lt=1)
+    # Share of the targets that a forest on the measures gives, for rows that it has not
+    # seen, in joint mode. It says how sure one may be of a class; networks that learn
+    # from it do better on stamps of another origin.
+    forest: float = Field(0.5, ge=0, le=1)
 
 
 class Classifier(Section):

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 
 from keras_astro.data.alert_histories import AlertHistories
-from keras_astro.data.alert_schema import CLASSES, FEATURES
+from keras_astro.data.alert_schema import CLASSES
 from keras_astro.models.alert_histories import history_head
 from keras_astro.tasks.alerts_config import AlertsConfig
+from keras_astro.tasks.alerts_networks import beside_width
 from keras_astro.tasks.alerts_rows import Rows, one_hot, orient
 from keras_astro.tasks.base import Stage
 
@@ -24,11 +25,10 @@ class Coder:
 
     Args:
         encoder: Frame to `z`.
-        head: Code, and features where there are any, to logits.
+        head: Code, with what stands beside it, to logits.
         mean: Of codes of training rows, `(latent,)`.
         sd: Of the same.
         standardised: Whether the head was trained on standardised codes.
-        metadata: Whether features stand beside the code.
         unread: See `unread_columns`.
     """
 
@@ -37,16 +37,13 @@ class Coder:
     mean: np.ndarray
     sd: np.ndarray
     standardised: bool
-    metadata: bool
     unread: tuple[int, int]
 
     def logits(self, z: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Of single alerts, `(row, class)`."""
         code = (z - self.mean) / self.sd if self.standardised else z
-        given = [code, features] if self.metadata else [code]
-        return self.head.predict(
-            np.concatenate(given, axis=1), verbose=0, batch_size=2048
-        )
+        given = np.concatenate([code, features], axis=1)
+        return self.head.predict(given, verbose=0, batch_size=2048)
 
     def steps(
         self, rows: Rows, history: AlertHistories, turn: int
@@ -55,12 +52,11 @@ class Coder:
         frames = orient(rows.frames, turn)
         z = self.encoder.predict(frames, verbose=0, batch_size=512)
         code = np.delete((z - self.mean) / self.sd, slice(*self.unread), axis=1)
-        beside = [rows.features] if self.metadata else []
         exists = (history.before >= 0)[..., None]
         found = {
             name: np.where(exists, table[history.before], 0.0).astype("float32")
             for name, table in {
-                "code": np.concatenate([code, *beside], axis=1),
+                "code": np.concatenate([code, rows.features], axis=1),
                 "logits": self.logits(z, rows.features),
             }.items()
         }
@@ -70,10 +66,9 @@ class Coder:
 def head_options(config: AlertsConfig) -> dict:
     """With which the head of a history is built."""
     settings = config.model
-    beside = 2 * len(FEATURES) if settings.metadata else 0
     return {
         "steps": settings.max_alerts,
-        "width": settings.latent_dim + beside,
+        "width": settings.latent_dim + beside_width(config),
         "classes": len(CLASSES),
         "kind": settings.sequence,
         "units": settings.units,

@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from keras_astro.data.alert_schema import CLASSES, FEATURES
 from keras_astro.models import alert_networks
 from keras_astro.models import variational as vae
+from keras_astro.preprocessing.stamp_measures import MEASURES
 from keras_astro.tasks.alerts_config import AlertsConfig
 from keras_astro.tasks.alerts_rows import orient
 from keras_astro.tasks.penalised import penalised_autoencoder
@@ -170,12 +171,22 @@ def _start_linear(decoder: keras.Model, kernel: np.ndarray, mean: np.ndarray) ->
     convolved.set_weights([np.zeros_like(w) for w in convolved.get_weights()])
 
 
+def reads_measures(config: AlertsConfig) -> bool:
+    """Whether measures stand beside the code: never in the frozen mode."""
+    return config.model.measures and config.model.mode == "joint"
+
+
+def beside_width(config: AlertsConfig) -> int:
+    """Width of what stands beside a code; see `alerts_rows.Beside`."""
+    metadata = 2 * len(FEATURES) if config.model.metadata else 0
+    return metadata + (MEASURES if reads_measures(config) else 0)
+
+
 def build_head(config: AlertsConfig) -> keras.Model:
     """The class head of a configuration; it reads no components."""
     settings = config.model
-    beside = 2 * len(FEATURES) if settings.metadata else 0
     return alert_networks.class_head(
-        code_width(config) + beside,
+        code_width(config) + beside_width(config),
         len(CLASSES),
         hidden=settings.hidden,
         dropout=settings.dropout,

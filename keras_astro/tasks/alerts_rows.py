@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_astro.data.alert_schema import CLASSES, FEATURES, SENTINEL
 from keras_astro.data.sample import Source
+from keras_astro.layers.classes import BoundedStandardise, KnownFeatures
 from keras_astro.preprocessing.stamps import turned
 
 BLOCK = 256
@@ -20,17 +21,24 @@ class Rows:
 
     Args:
         frames: `(row, y, x, channel)`.
-        features: Standardised features and which are known, `(row, 2 * feature)`.
+        features: What stands beside their codes, `(row, width)`; see `Beside`.
         labels: Number of the class, -1 where it is none of the classes.
+        objects: Names.
     """
 
     frames: np.ndarray
     features: np.ndarray
     labels: np.ndarray
+    objects: np.ndarray
 
     def take(self, rows: np.ndarray) -> Rows:
         """Some of them, by number."""
-        return Rows(self.frames[rows], self.features[rows], self.labels[rows])
+        return Rows(
+            self.frames[rows],
+            self.features[rows],
+            self.labels[rows],
+            self.objects[rows],
+        )
 
     @property
     def labelled(self) -> Rows:
@@ -38,17 +46,91 @@ class Rows:
         return self.take(np.flatnonzero(self.labels >= 0))
 
 
-def read_rows(
-    stem: keras.Model, source: Source
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Frames, raw metadata and class numbers of a source, in blocks."""
-    frames, metadata, labels = [], [], []
+@dataclass
+class Raw:
+    """What a stem and a table say of some rows.
+
+    Args:
+        frames: `(row, y, x, channel)`.
+        measures: See `StampMeasures`, `(row, measure)`.
+        metadata: As it was given, `(row, feature)`; NaN where nothing was.
+        labels: Number of the class, -1 where it is none of the classes.
+        objects: Names.
+    """
+
+    frames: np.ndarray
+    measures: np.ndarray
+    metadata: np.ndarray
+    labels: np.ndarray
+    objects: np.ndarray
+
+    def rows(self, beside: Beside) -> Rows:
+        """As the networks see them."""
+        return Rows(self.frames, beside(self), self.labels, self.objects)
+
+
+@dataclass
+class Beside:
+    """Fitted layers of what stands beside a code: packet metadata, and measures.
+
+    Args:
+        metadata: None where a model reads none.
+        measures: The same.
+    """
+
+    metadata: KnownFeatures | None = None
+    measures: BoundedStandardise | None = None
+
+    @classmethod
+    def fitted(cls, raw: Raw, *, metadata: bool, measures: bool) -> Beside:
+        """With the statistics of some rows."""
+        found = cls()
+        if metadata:
+            found.metadata = KnownFeatures(name="known_features")
+            found.metadata.set_reference(*feature_statistics(raw.metadata))
+        if measures:
+            found.measures = BoundedStandardise(name="known_measures")
+            found.measures.set_reference(*feature_statistics(raw.measures))
+        return found
+
+    @classmethod
+    def of(cls, model: keras.Model) -> Beside:
+        """Those of a full model."""
+        layers = {layer.name: layer for layer in model.layers}
+        return cls(layers.get("known_features"), layers.get("known_measures"))
+
+    def __call__(self, raw: Raw) -> np.ndarray:
+        """`(row, width)`; of width 0 where nothing stands beside a code."""
+        found = [np.zeros((len(raw.labels), 0), "float32")]
+        if self.metadata:
+            found.append(np.asarray(self.metadata(raw.metadata)))
+        if self.measures:
+            found.append(np.asarray(self.measures(raw.measures)))
+        return np.concatenate(found, axis=1)
+
+    def copy_to(self, model: keras.Model) -> None:
+        """Gives the layers of a full model their statistics."""
+        for layer in (self.metadata, self.measures):
+            if layer is not None:
+                model.get_layer(layer.name).set_reference(layer.mean, layer.sd)
+
+
+def read_rows(stem: keras.Model, source: Source) -> Raw:
+    """What a stem and a table say of the rows of a source, in blocks."""
+    found = []
     for block in source.blocks(BLOCK):
-        frames.append(np.asarray(stem.predict_on_batch(block.inputs["stamps"])))
+        frames, measures = stem.predict_on_batch(block.inputs["stamps"])
         empty = np.full((len(block), len(FEATURES)), np.nan, "float32")
-        metadata.append(block.inputs.get("metadata", empty))
-        labels.append(class_numbers(block.targets.get("label"), len(block)))
-    return tuple(np.concatenate(part) for part in (frames, metadata, labels))
+        found.append(
+            (
+                np.asarray(frames),
+                np.asarray(measures),
+                block.inputs.get("metadata", empty),
+                class_numbers(block.targets.get("label"), len(block)),
+                block.meta["group"],
+            )
+        )
+    return Raw(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def class_numbers(labels: np.ndarray | None, rows: int) -> np.ndarray:

@@ -9,21 +9,24 @@ import keras
 import numpy as np
 
 from keras_astro.data.alert_histories import AlertHistories
-from keras_astro.data.alert_schema import CLASSES, FEATURES
+from keras_astro.data.alert_schema import CLASSES
 from keras_astro.errors import ConfigError
-from keras_astro.layers.classes import KnownFeatures
 from keras_astro.models import alert_classifier
 from keras_astro.tasks.alerts_config import AlertsConfig
+from keras_astro.tasks.alerts_forest import forest_targets
 from keras_astro.tasks.alerts_histories import Coder
 from keras_astro.tasks.alerts_networks import (
+    beside_width,
     build_autoencoder,
     build_autoencoder_parts,
     build_head,
+    reads_measures,
     set_components,
     trained_parts,
     unread_columns,
 )
 from keras_astro.tasks.alerts_rows import (
+    Beside,
     Rows,
     code_statistics,
     one_hot,
@@ -41,15 +44,15 @@ class Prepared:
     """Fitted preprocessing and cached frames of a run.
 
     Args:
-        stem: Stamps to frame.
-        known: Layer from raw to standardised features.
+        stem: Stamps to frame and measures.
+        beside: What stands beside codes.
         train: Training rows.
         validation: Rows that never move a weight.
         histories: Of both, where alerts of one object are seen together.
     """
 
     stem: keras.Model
-    known: KnownFeatures
+    beside: Beside
     train: Rows
     validation: Rows
     histories: tuple[AlertHistories, AlertHistories] | None = None
@@ -64,14 +67,14 @@ def joint_stage(config: AlertsConfig, prepared: Prepared) -> Stage:
             hint="Add --set model.mode=frozen",
         )
     frames = prepared.train.frames
-    features = len(FEATURES) if config.model.metadata else 0
+    beside = beside_width(config)
     pair = build_autoencoder_parts(config, frames.shape[1:])
     if config.model.components:
         set_components(*pair, frames, seed=config.seed)
     model = alert_classifier.joint_model(
         *pair,
         build_head(config),
-        features=features,
+        beside=beside,
         weight=config.objective.reconstruction,
         seed=config.seed,
     )
@@ -79,15 +82,20 @@ def joint_stage(config: AlertsConfig, prepared: Prepared) -> Stage:
 
     def inputs(rows: Rows) -> dict[str, np.ndarray]:
         found = {"frame": rows.frames}
-        return found | ({"features": rows.features} if features else {})
+        return found | ({"features": rows.features} if beside else {})
 
     weights = class_weights(config, train.labels)
     smoothing = config.objective.label_smoothing
+    targets = smoothed(train.labels, smoothing, weights)
+    share = config.objective.forest
+    if share and reads_measures(config):
+        forest = forest_targets(config, train) * weights[train.labels][:, None]
+        targets = (1 - share) * targets + share * forest
     return Stage(
         name="joint",
         model=model,
         inputs=inputs(train),
-        targets=smoothed(train.labels, smoothing, weights),
+        targets=targets,
         validation=(inputs(held), smoothed(held.labels, smoothing, weights)),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         epochs=config.train.epochs,
@@ -122,8 +130,7 @@ def classifier_stage(
 
     def codes(rows: Rows, number: int) -> np.ndarray:
         z = encoder.predict(orient(rows.frames, number), verbose=0, batch_size=512)
-        beside = [rows.features] if config.model.metadata else []
-        return np.concatenate([(z - mean) / sd, *beside], axis=1)
+        return np.concatenate([(z - mean) / sd, rows.features], axis=1)
 
     weights = class_weights(config, train.labels)
     return Stage(
@@ -150,7 +157,6 @@ def coder_of(
         joint.get_layer("head") if joint else models["classifier"],
         *code_statistics(encoder, prepared.train.frames),
         standardised=joint is None,
-        metadata=config.model.metadata,
         unread=unread_columns(config),
     )
 

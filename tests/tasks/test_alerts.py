@@ -169,7 +169,7 @@ def test_alerts_of_one_object_are_seen_together(tmp_path):
 def test_codes_that_train_with_a_head_are_bounded(trained):
     stamps = trained.parts.test.read().inputs["stamps"]
     model = trained.run.load_model()
-    frames = model.get_layer("stem").predict(stamps, verbose=0)
+    frames = model.get_layer("stem").predict(stamps, verbose=0)[0]
     encoder = model.get_layer("encoder")
     # Behind the eight stand components, which no training moves.
     z = encoder.predict(frames, verbose=0)[:, :8]
@@ -243,7 +243,7 @@ def test_a_joint_model_starts_at_principal_components(patterned):
 def test_training_leaves_components_as_they_are(trained):
     model = trained.run.load_model()
     stamps = trained.parts.train.read().inputs["stamps"]
-    frames = model.get_layer("stem").predict(stamps, verbose=0)
+    frames = model.get_layer("stem").predict(stamps, verbose=0)[0]
     pair = build_autoencoder_parts(trained.run.config, frames.shape[1:])
     set_components(*pair, frames, seed=trained.run.config.seed)
     found, wanted = (
@@ -267,7 +267,8 @@ def test_a_head_reads_no_components():
 
 
 def test_a_head_of_histories_reads_no_components():
-    config = load_config("alerts", [*TINY, "model.sequence=gru"])
+    words = "model.sequence=gru", "model.measures=false"
+    config = load_config("alerts", [*TINY, *words])
     assert code_width(config) == 12
     history = history_head(**head_options(config))
     assert history.input["code"].shape[-1] == 8

@@ -195,7 +195,7 @@ def test_each_row_is_left_out_once_with_all_of_its_object(moved):
     sizes = [stage.rows for stage in few.stages()]
     assert sum(60 - size for size in sizes) == 60
     for name in np.unique(rows.meta["group"]):
-        assert len(np.unique(few.fold[few.objects == name])) == 1
+        assert len(np.unique(few.fold[few.rows.objects == name])) == 1
 
 
 def test_an_object_of_two_classes_is_left_out_as_a_whole():

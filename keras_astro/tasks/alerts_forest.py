@@ -1,0 +1,58 @@
+"""Targets of a forest: how sure one may be of a class, given what is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.model_selection import GroupKFold
+
+from keras_astro.data.alert_schema import CLASSES
+from keras_astro.errors import DataError
+from keras_astro.tasks.alerts_config import AlertsConfig
+from keras_astro.tasks.alerts_rows import Rows
+
+# Trees, rows in a leaf at least, and parts of which each is left out once.
+TREES, LEAF, PARTS = 200, 2, 3
+# Rows that a forest learns from: of more, its memory would exceed the frames'.
+MOST_ROWS = 30_000
+
+
+def forest_targets(config: AlertsConfig, rows: Rows) -> np.ndarray:
+    """Probabilities by forests that have not seen the objects of a row.
+
+    Args:
+        config: Class weights, and the seed.
+        rows: Of known class; what stands beside their codes is what the trees see.
+
+    Returns:
+        `(row, class)`.
+
+    Raises:
+        DataError: If there are fewer objects than parts.
+
+    References:
+        Geurts, Ernst and Wehenkel 2006, Machine Learning 63, 3 (the trees); Hinton,
+        Vinyals and Dean 2015, arXiv:1503.02531, section 2 (their probabilities as
+        targets).
+    """
+    found = np.zeros((len(rows.labels), len(CLASSES)), "float32")
+    weights = "balanced" if config.objective.class_weights == "balanced" else None
+    objects = len(np.unique(rows.objects))
+    if objects < PARTS:
+        raise DataError(
+            f"objective.forest = {config.objective.forest}: expected labelled training "
+            f"rows of at least {PARTS} objects, found {objects}",
+            hint="Give more objects, or --set objective.forest=0",
+        )
+    folds = GroupKFold(PARTS)
+    for seen, left in folds.split(rows.features, rows.labels, rows.objects):
+        forest = ExtraTreesClassifier(
+            TREES,
+            min_samples_leaf=LEAF,
+            class_weight=weights,
+            random_state=config.seed,
+        )
+        seen = seen[:: -(-len(seen) // MOST_ROWS)]
+        forest.fit(rows.features[seen], rows.labels[seen])
+        found[np.ix_(left, forest.classes_)] = forest.predict_proba(rows.features[left])
+    return found
