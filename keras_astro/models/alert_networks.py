@@ -203,7 +203,11 @@ def class_head(
     if unread[1] > unread[0]:
         x = WithoutColumns(*unread, name="read")(x)
     for i, size in enumerate(hidden):
-        x = layers.Dense(size, ACTIVATION, name=f"head_{i}")(x)
+        x = layers.Dense(size, name=f"head_{i}")(x)
+        # A shift of all logits changes no probability, so that nothing else holds the
+        # gain: it has grown until one row in a batch of 32 undid all others.
+        x = layers.LayerNormalization(center=False, scale=False, name=f"bound_{i}")(x)
+        x = layers.Activation(ACTIVATION, name=f"active_{i}")(x)
         x = layers.Dropout(dropout, seed=seed + i, name=f"dropout_{i}")(x)
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="head")
 
