@@ -12,6 +12,7 @@ from keras_astro.data.sample import Source
 from keras_astro.evaluation.adaptation import Adapted, read_adapted
 from keras_astro.evaluation.subject import Subject
 from keras_astro.inference.batch import predict_source
+from keras_astro.tasks.alerts_forest import grown
 from keras_astro.tasks.alerts_rows import (
     Beside,
     Raw,
@@ -129,6 +130,9 @@ def _add_baselines(subject: Subject, found: AlertRows) -> None:
     found.baselines["random_encoder"] = random_encoder(
         subject.run.config, raw.frames[known], labels[known], test.frames
     )
+    seed = subject.run.config.seed
+    forest = grown(raw.measures[known], labels[known], "balanced", seed)
+    found.baselines["measures"] = forest.predict(test.measures)
     if np.isfinite(raw.metadata).any():
         found.baselines["metadata"] = boosted_metadata(
             raw.metadata[known], labels[known], test.metadata

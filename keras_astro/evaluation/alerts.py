@@ -24,6 +24,7 @@ BASELINES = {
     "single_alert": "the newest alert alone",
     "random_encoder": "random frozen encoder",
     "metadata": "metadata alone, gradient boosting",
+    "measures": "measures of the stamps alone, forest",
 }
 # Shares of the classes among alerts of a public night, as far as published classifiers
 # tell: asteroids and variable stars dominate, supernovae are a few per cent.

@@ -46,13 +46,24 @@ def forest_targets(config: AlertsConfig, rows: Rows) -> np.ndarray:
         )
     folds = GroupKFold(PARTS)
     for seen, left in folds.split(rows.features, rows.labels, rows.objects):
-        forest = ExtraTreesClassifier(
-            TREES,
-            min_samples_leaf=LEAF,
-            class_weight=weights,
-            random_state=config.seed,
-        )
-        seen = seen[:: -(-len(seen) // MOST_ROWS)]
-        forest.fit(rows.features[seen], rows.labels[seen])
+        forest = grown(rows.features[seen], rows.labels[seen], weights, config.seed)
         found[np.ix_(left, forest.classes_)] = forest.predict_proba(rows.features[left])
     return found
+
+
+def grown(
+    features: np.ndarray, labels: np.ndarray, weights: str | None, seed: int
+) -> ExtraTreesClassifier:
+    """A forest of extremely randomised trees.
+
+    Args:
+        features: `(row, width)`; of more than `MOST_ROWS` every second, third, ...
+        labels: Class numbers, `(row,)`.
+        weights: `balanced` where rare classes count as much as frequent ones.
+        seed: Of the trees.
+    """
+    forest = ExtraTreesClassifier(
+        TREES, min_samples_leaf=LEAF, class_weight=weights, random_state=seed
+    )
+    step = -(-len(labels) // MOST_ROWS)
+    return forest.fit(features[::step], labels[::step])

@@ -118,7 +118,8 @@ def test_the_report_has_its_figures_and_baselines(trained):
     found = evaluate_run(trained.run, story=lambda _: None)
     wanted = {"balanced_accuracy", "reconstruction_rmse", "calibration_error"}
     wanted |= {f"recall_{name}" for name in CLASSES}
-    wanted |= {f"balanced_accuracy_{name}" for name in ("random_encoder", "metadata")}
+    rivals = "random_encoder", "metadata", "measures"
+    wanted |= {f"balanced_accuracy_{name}" for name in rivals}
     assert wanted <= set(found)
     assert found["leaked_fraction"] == 0
     plots = {file.stem for file in (trained.run.path / "plots").glob("*.png")}
