@@ -77,6 +77,24 @@ class BoundedStandardise(Standardise):
 
 
 @register()
+class BoundedSize(keras.layers.Layer):
+    """x / sqrt(1 + mean(x^2)): small rows nearly as they are, none of rms above 1.
+
+    Input shape: `(batch, width)`.
+    Output shape: the same.
+
+    Example:
+        >>> BoundedSize()(ops.array([[0.1, 0.1], [300.0, 400.0]])).numpy().round(2)
+        array([[0.1 , 0.1 ],
+               [0.85, 1.13]], dtype=float32)
+    """
+
+    def call(self, table):
+        square = ops.mean(ops.square(table), axis=-1, keepdims=True)
+        return table / ops.sqrt(1.0 + square)
+
+
+@register()
 class KnownFeatures(Standardise):
     """Standardised features with 0 where unknown, and beside them which are known.
 

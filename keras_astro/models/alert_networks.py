@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from keras_astro.errors import ConfigError
+from keras_astro.layers.classes import BoundedSize
 from keras_astro.layers.column import WithoutColumns
 from keras_astro.preprocessing.images import CenterCrop, MeanBin
 from keras_astro.preprocessing.stamp_measures import StampMeasures
@@ -206,7 +207,7 @@ def class_head(
         x = layers.Dense(size, name=f"head_{i}")(x)
         # A shift of all logits changes no probability, so that nothing else holds the
         # gain: it has grown until one row in a batch of 32 undid all others.
-        x = layers.LayerNormalization(center=False, scale=False, name=f"bound_{i}")(x)
+        x = BoundedSize(name=f"bound_{i}")(x)
         x = layers.Activation(ACTIVATION, name=f"active_{i}")(x)
         x = layers.Dropout(dropout, seed=seed + i, name=f"dropout_{i}")(x)
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="head")
