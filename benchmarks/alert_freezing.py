@@ -3,7 +3,8 @@
 A run of `model.mode = frozen` is compared with the same head on an encoder that was
 never trained, and on the principal components that the autoencoder starts from; all on
 one orientation of each test row. A run of `model.mode = joint` is compared with the
-frozen run's reconstruction.
+frozen run's reconstruction; its head reads measures of the stamps, too, unless it is
+of `model.measures = false`.
 The head of a frozen run cannot move its encoder, which is measured too: the error of
 the trained autoencoder before the head was trained is in the run's history.
 

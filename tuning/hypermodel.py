@@ -81,6 +81,7 @@ class TaskTuner(base_tuner.BaseTuner):
         self.prepared = PreparedCache(
             lambda trial_config: task.prepare(trial_config, parts),
             limit_bytes=config.data.memory_limit_mb * 500_000,
+            settings=task.prepared_settings,
         )
         oracle.candidates = self.candidates
         super().__init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keras_astro.config import RunConfig
@@ -14,9 +14,17 @@ from keras_astro.config import RunConfig
 INDEPENDENT = ("model", "objective", "train", "tune")
 
 
-def prepared_key(config: RunConfig) -> str:
-    """Hash of the settings that prepared features may depend on."""
+def prepared_key(config: RunConfig, settings: Sequence[str] = ()) -> str:
+    """Hash of the settings that prepared features may depend on.
+
+    Args:
+        config: Of a trial.
+        settings: What a task's features depend on besides, as `model.metadata`.
+    """
     values = config.model_dump(mode="json", exclude=set(INDEPENDENT))
+    for name in settings:
+        section, key = name.split(".")
+        values[name] = getattr(getattr(config, section), key)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -26,6 +34,7 @@ class PreparedCache:
     Args:
         prepare: Computes the features of a configuration.
         limit_bytes: Array bytes to keep; the newest entry is always kept.
+        settings: See `prepared_key`.
 
     Example:
         >>> calls = []
@@ -35,14 +44,21 @@ class PreparedCache:
         (None, None, 1)
     """
 
-    def __init__(self, prepare: Callable[[RunConfig], Any], *, limit_bytes: int):
+    def __init__(
+        self,
+        prepare: Callable[[RunConfig], Any],
+        *,
+        limit_bytes: int,
+        settings: Sequence[str] = (),
+    ):
         self.prepare = prepare
+        self.settings = settings
         self.limit_bytes = limit_bytes
         self.entries: OrderedDict[str, Any] = OrderedDict()
 
     def get(self, config: RunConfig) -> Any:
         """The features of a configuration, computed unless they are at hand."""
-        key = prepared_key(config)
+        key = prepared_key(config, self.settings)
         if key not in self.entries:
             self.entries[key] = self.prepare(config)
         self.entries.move_to_end(key)

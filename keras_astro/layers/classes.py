@@ -8,7 +8,7 @@ from keras import ops
 from keras_astro.data.alert_schema import SENTINEL
 from keras_astro.registry import register
 
-# Standardised features beyond are as far as the training rows ever were.
+# Standard deviations beyond which an outlier says no more.
 FARTHEST = 5.0
 
 
@@ -60,7 +60,7 @@ class Standardise(keras.layers.Layer):
 
 @register()
 class BoundedStandardise(Standardise):
-    """Standardised columns, none farther from zero than training rows ever were.
+    """Standardised columns, clipped at five standard deviations.
 
     Input shape: `(batch, width)`.
     Output shape: the same.

@@ -44,8 +44,14 @@ def alert_stem(
         what `StampMeasures` finds on the stamps, whatever normalises frames.
 
     Raises:
-        ConfigError: If the stamps are smaller than the crop.
+        ConfigError: If the stamps are smaller than the crop, or not square.
     """
+    if stamp_shape[0] != stamp_shape[1]:
+        raise ConfigError(
+            f"stamps: expected as many rows as columns, found {stamp_shape[0]} x "
+            f"{stamp_shape[1]} pixels",
+            hint="Cut stamps to squares with the source on the middle pixel.",
+        )
     stamps = keras.Input(tuple(stamp_shape), name="stamps")
     pair = ValidPixels(name="valid_pixels")(stamps)
     sky = SkyStatistics(name="sky")(pair)
@@ -205,8 +211,8 @@ def class_head(
         x = WithoutColumns(*unread, name="read")(x)
     for i, size in enumerate(hidden):
         x = layers.Dense(size, name=f"head_{i}")(x)
-        # A shift of all logits changes no probability, so that nothing else holds the
-        # gain: it has grown until one row in a batch of 32 undid all others.
+        # Without it one of four trainings ended with hidden layers so large, for some
+        # bogus alerts, that one of them in a batch of 32 undid what others taught.
         x = BoundedSize(name=f"bound_{i}")(x)
         x = layers.Activation(ACTIVATION, name=f"active_{i}")(x)
         x = layers.Dropout(dropout, seed=seed + i, name=f"dropout_{i}")(x)

@@ -6,7 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_astro.preprocessing.stamps import DIFFERENCE, SCIENCE, TEMPLATE
+from keras_astro.preprocessing.stamps import (
+    DIFFERENCE,
+    SCIENCE,
+    TEMPLATE,
+    pixels_last,
+)
 from keras_astro.registry import register
 
 # Radii in pixels of discs, and of discs and rings.
@@ -35,14 +40,15 @@ class StampMeasures(keras.layers.Layer):
 
     Columns, mostly of each of the three images and as asinh of the ratio to the noise:
     light within four radii, the template's again in its own noise, and light in four
-    rings; offset, size, ellipticity and concentration of the positive light; brightest
-    and lowest pixel, and how many pixels are negative; how many blocks are bright, how
-    many of these are peaks, and how far away the nearest peak and the nearest but the
-    source are; the change of the light in the middle, in noises, and that of the
-    difference over the template. None changes when a stamp is turned.
+    rings; how the light in the middle changed, and the share of the difference in it;
+    offset, size, ellipticity and concentration of the positive light; brightest and
+    lowest pixel, and how many pixels are negative; how many blocks are bright, how many
+    of these are peaks, and how far away the nearest peak and the nearest but the source
+    are. Of light, what is known counts, in the noise of as many pixels. On stamps of an
+    odd side none changes when the stamp is turned.
 
-    Input shape: values and validity as of `ValidPixels`, each `(batch, y, x, 3)`; sky
-        and noise as of `SkyStatistics`, each `(batch, 1, 1, 3)`.
+    Input shape: values and validity as of `ValidPixels`, each `(batch, y, x, 3)`,
+        square; sky and noise as of `SkyStatistics`, each `(batch, 1, 1, 3)`.
     Output shape: `(batch, MEASURES)`.
 
     Example:
@@ -53,14 +59,14 @@ class StampMeasures(keras.layers.Layer):
 
     def call(self, inputs):
         values, valid, sky, noise = inputs
-        radius, *place = _around_the_middle(values.shape[1])
+        radius, place, y, x = _around_the_middle(values.shape[1])
         # Small runtimes sum and broadcast along the last axis at half the cost.
-        pixels, known = (_pixels_last(tensor, place[0]) for tensor in (values, valid))
+        pixels, known = (pixels_last(tensor, place) for tensor in (values, valid))
         sky, noise = (ops.reshape(tensor, (-1, 3, 1)) for tensor in (sky, noise))
         image = pixels - sky * known
         found = [
-            *_light(image, noise, radius),
-            *_shape(image, noise, radius, *place[1:]),
+            *_light(image, known, noise, radius),
+            *_shape(image, noise, radius, y, x),
             *_levels(image, noise, radius),
             *_neighbours(values, valid, sky, noise),
         ]
@@ -71,13 +77,15 @@ class StampMeasures(keras.layers.Layer):
 
 
 def radius_map(side: int) -> np.ndarray:
-    """Distance of each pixel from the middle of a stamp, `(y, x)`.
+    """Distance of each pixel from the one in the middle of a stamp, `(y, x)`.
+
+    Of an even side it is the one before the centre, where readers put the source.
 
     Example:
-        >>> radius_map(3)[1].tolist()
-        [1.0, 0.0, 1.0]
+        >>> radius_map(4)[1].tolist()
+        [1.0, 0.0, 1.0, 2.0]
     """
-    along = np.arange(side) - (side - 1) / 2
+    along = np.arange(side) - (side - 1) // 2
     return np.hypot(along[:, None], along[None]).astype("float32")
 
 
@@ -86,39 +94,37 @@ def _around_the_middle(side: int) -> tuple[np.ndarray, ...]:
     radius = radius_map(side).ravel()
     order = np.argsort(radius, kind="stable")
     order = order[radius[order] <= RADII[-1]]
-    y, x = (place - (side - 1) / 2 for place in np.divmod(order, side))
+    y, x = (place - (side - 1) // 2 for place in np.divmod(order, side))
     return radius[order], order, y, x
 
 
-def _pixels_last(images, chosen: np.ndarray):
-    """Some pixels of `(batch, y, x, channel)`, as `(batch, channel, pixel)`."""
-    _, y, x, channel = images.shape
-    flat = ops.take(ops.reshape(images, (-1, y * x, channel)), chosen, axis=1)
-    return ops.transpose(flat, (0, 2, 1))
-
-
-def _light(image, noise, radius) -> list:
+def _light(image, known, noise, radius) -> list:
     """Of discs and rings, and how it changed."""
-    inside = np.stack([radius <= r for r in RADII], axis=1)
-    sums, pixels = _weighted(image, inside), inside.sum(axis=0)
+    ends = [int(np.sum(radius <= reach)) for reach in RADII]
+    rings, pixels = (
+        [
+            ops.sum(tensor[..., first:last], axis=-1, keepdims=True)
+            for first, last in zip([0, *ends[:-1]], ends, strict=True)
+        ]
+        for tensor in (image, known)
+    )
     unit, own = noise[:, DIFFERENCE:], noise[:, TEMPLATE:DIFFERENCE]
-    found = []
+    found, light, count = [], 0.0, 0.0
     for i in range(len(DISCS)):
-        light, root = sums[..., i : i + 1], np.sqrt(pixels[i])
-        found.append(_logarithmic(light / (unit * root)))
-        found.append(_logarithmic(light[:, TEMPLATE:DIFFERENCE] / (own * root)))
-    for i in range(2, len(RADII)):
-        ring = sums[..., i : i + 1] - sums[..., i - 1 : i]
-        root = np.sqrt(pixels[i] - pixels[i - 1])
+        light, count = light + rings[i], count + pixels[i]
+        root = ops.sqrt(ops.maximum(count, 1.0))
+        seen = light / root
+        found.append(_logarithmic(seen / unit))
+        found.append(_logarithmic(seen[:, TEMPLATE:DIFFERENCE] / own))
+        if i == STAR:
+            star = seen
+    for ring, number in zip(rings[2:], pixels[2:], strict=True):
+        root = ops.sqrt(ops.maximum(number, 1.0))
         found.append(_logarithmic(ring / (noise * root)))
-    star = sums[..., STAR : STAR + 1]
-    template = star[:, TEMPLATE:DIFFERENCE]
-    change = star[:, SCIENCE:TEMPLATE] - template
-    return [
-        *found,
-        _logarithmic(change / (unit * np.sqrt(pixels[STAR]))),
-        star[:, DIFFERENCE:] / (ops.abs(template) + 10.0 * own),
-    ]
+    science, template = star[:, SCIENCE:TEMPLATE], star[:, TEMPLATE:DIFFERENCE]
+    difference = star[:, DIFFERENCE:]
+    whole = ops.abs(template) + ops.abs(difference) + unit
+    return [*found, _logarithmic((science - template) / unit), difference / whole]
 
 
 def _shape(image, noise, radius, y, x) -> list:
@@ -126,8 +132,9 @@ def _shape(image, noise, radius, y, x) -> list:
     near = int(np.sum(radius <= SHAPE))
     y, x = y[:near], x[:near]
     powers = [np.ones(near), x, y, x * x, y * y, x * y, radius[:near] <= CORE]
-    sums = _weighted(ops.relu(image[..., :near]), np.stack(powers, axis=1))
-    whole, mx, my, mxx, myy, mxy, core = ops.split(sums, 7, axis=-1)
+    weights = ops.cast(np.stack(powers, axis=1).astype("float32"), image.dtype)
+    sums = ops.matmul(ops.relu(image[..., :near]), weights)
+    whole, mx, my, mxx, myy, mxy, core = ops.split(sums, len(powers), axis=-1)
     light = whole + 1e-3 * noise
     mx, my = mx / light, my / light
     xx, yy, xy = mxx / light - mx * mx, myy / light - my * my, mxy / light - mx * my
@@ -154,17 +161,18 @@ def _levels(image, noise, radius) -> list:
 
 def _neighbours(values, valid, sky, noise) -> list:
     """Bright blocks of pixels: how many, how many peaks among them, and how far."""
-    blocks = values.shape[1] // BLOCK
-    first = (values.shape[1] - blocks * BLOCK) // 2
+    # As many as fit around the block whose middle is the middle of the stamp.
+    middle = (values.shape[1] - 1) // 2
+    beside = (middle - 1) // BLOCK
+    blocks, first = 2 * beside + 1, middle - 1 - BLOCK * beside
     whole = slice(first, first + blocks * BLOCK)
-    every = np.arange(blocks * blocks)
     mean, share = (
         ops.average_pool(tensor[:, whole, whole], BLOCK, BLOCK)
         for tensor in (values, valid)
     )
     mean = mean - ops.reshape(sky, (-1, 1, 1, 3)) * share
-    around = _pixels_last(ops.max_pool(mean, 3, 1, padding="same"), every)
-    mean = _pixels_last(mean, every)
+    around = pixels_last(ops.max_pool(mean, 3, 1, padding="same"))
+    mean = pixels_last(mean)
     bright = ops.cast(mean > BRIGHT / BLOCK * noise, mean.dtype)
     peaks = ops.cast(mean >= around, mean.dtype) * bright
     distance = BLOCK * radius_map(blocks).ravel()
@@ -177,11 +185,6 @@ def _neighbours(values, valid, sky, noise) -> list:
         NOWHERE - ops.max(peaks * nearer, axis=-1, keepdims=True),
         NOWHERE - ops.max(peaks * (other * nearer), axis=-1, keepdims=True),
     ]
-
-
-def _weighted(image, weights: np.ndarray):
-    """Sums over pixels by weights `(pixel, k)`: `(batch, channel, k)`."""
-    return ops.matmul(image, ops.cast(weights.astype("float32"), image.dtype))
 
 
 def _logarithmic(x):

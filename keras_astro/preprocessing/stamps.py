@@ -85,7 +85,8 @@ class StampScale(keras.layers.Layer):
         if method not in NORMALISATIONS:
             raise ConfigError(
                 f"preprocessing.normalise = {method}: expected one of "
-                f"{', '.join(NORMALISATIONS)}"
+                f"{', '.join(NORMALISATIONS)}",
+                hint="Use --set preprocessing.normalise=asinh",
             )
         self.method = method
 
@@ -170,7 +171,7 @@ def clipped_statistics(values, valid):
         Two tensors `(batch, 1, 1, channel)`; the sd is 1 where nothing is valid.
     """
     # Pixels last: small runtimes sum and broadcast along that axis at half the cost.
-    values, valid = (_pixels_last(tensor) for tensor in (values, valid))
+    values, valid = (pixels_last(tensor) for tensor in (values, valid))
     weight = valid
     for _ in range(CLIPPING_STEPS):
         count = ops.maximum(ops.sum(weight, axis=2, keepdims=True), 1.0)
@@ -184,10 +185,13 @@ def clipped_statistics(values, valid):
     return ops.reshape(mean, shape), ops.reshape(sd, shape)
 
 
-def _pixels_last(images):
-    """`(batch, y, x, channel)` to `(batch, channel, pixel)`."""
+def pixels_last(images, chosen: np.ndarray | None = None):
+    """`(batch, y, x, channel)` to `(batch, channel, pixel)`, of all pixels or some."""
     _, y, x, channel = images.shape
-    return ops.transpose(ops.reshape(images, (-1, y * x, channel)), (0, 2, 1))
+    flat = ops.reshape(images, (-1, y * x, channel))
+    if chosen is not None:
+        flat = ops.take(flat, chosen, axis=1)
+    return ops.transpose(flat, (0, 2, 1))
 
 
 @register()
@@ -207,7 +211,10 @@ class StretchStamps(keras.layers.Layer):
     def __init__(self, softening: float, **kwargs):
         super().__init__(**kwargs)
         if not softening > 0:
-            raise ConfigError(f"softening should be positive, received {softening}")
+            raise ConfigError(
+                f"softening should be positive, received {softening}",
+                hint="Alert frames are softened at 1 and 3 noises.",
+            )
         self.softening = softening
 
     def call(self, frames):

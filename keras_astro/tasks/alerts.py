@@ -66,6 +66,10 @@ class AlertsTask(Task):
     schema = ALERTS
     terms = TERMS
     classes = CLASSES
+    prepared_settings = tuple(
+        f"model.{name}"
+        for name in ("mode", "metadata", "measures", "sequence", "max_alerts")
+    )
 
     def simulate(
         self, config: AlertsConfig, n: int, *, seed: int, jobs: int = 1, skip: int = 0

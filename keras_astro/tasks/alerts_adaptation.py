@@ -24,6 +24,8 @@ from keras_astro.tasks.alerts_rows import (
     Rows,
     class_numbers,
     code_statistics,
+    dealt,
+    of_objects,
     orient,
     read_rows,
     smoothed,
@@ -264,10 +266,7 @@ def _mean(weights: list, shares: list[float]) -> list[list[np.ndarray]]:
 
 
 def folds(labels: np.ndarray, objects: np.ndarray, config: AlertsConfig) -> np.ndarray:
-    """Number of the fit that leaves a row out; objects of a class are dealt out.
-
-    An object of two classes, as surveys' labels have some, is dealt once, as one of its
-    most frequent class.
+    """Number of the fit that leaves a row out, with its object; see `dealt`.
 
     Args:
         labels: Class numbers, `(row,)`.
@@ -277,27 +276,18 @@ def folds(labels: np.ndarray, objects: np.ndarray, config: AlertsConfig) -> np.n
     Raises:
         DataError: If a class has fewer objects than there are fits.
     """
-    names, place = np.unique(objects, return_inverse=True)
-    counts = np.zeros((len(names), len(CLASSES)), int)
-    np.add.at(counts, (place, labels), 1)
-    of_object = counts.argmax(axis=1)
-    dealt = np.bincount(of_object, minlength=len(CLASSES))
-    fits, fewest = config.finetune.fits, int(dealt.min())
+    counts = np.bincount(of_objects(labels, objects)[0], minlength=len(CLASSES))
+    fits, fewest = config.finetune.fits, int(counts.min())
     if fewest < fits:
         raise DataError(
             f"labelled rows: expected at least {fits} objects of each class, found "
-            f"{fewest} of {CLASSES[dealt.argmin()]}",
+            f"{fewest} of {CLASSES[counts.argmin()]}",
             hint=f"Give more, or fewer fits: --set finetune.fits={fewest}"
             if fewest >= 2
             else f"Give labelled rows of it: two objects of each of "
             f"{', '.join(CLASSES)} are the fewest that fits can be made of.",
         )
-    rng = np.random.default_rng([config.seed, 7])
-    fold = np.zeros(len(names), int)
-    for number in range(len(CLASSES)):
-        own = rng.permutation(np.flatnonzero(of_object == number))
-        fold[own] = np.arange(len(own)) % fits
-    return fold[place]
+    return dealt(labels, objects, fits, np.random.default_rng([config.seed, 7]))
 
 
 def _check_networks(config: AlertsConfig, model: keras.Model) -> None:

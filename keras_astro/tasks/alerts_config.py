@@ -75,9 +75,10 @@ class Objective(CodeObjective):
     # confidence grows for as long as it is rewarded, and one of two trainings on 20,000
     # alerts came back from a loss of 0.57 to 1.19.
     label_smoothing: float = Field(0.05, ge=0, lt=1)
-    # Share of the targets that a forest on the measures gives, for rows that it has not
-    # seen, in joint mode. It says how sure one may be of a class; networks that learn
-    # from it do better on stamps of another origin.
+    # Share of the targets that a forest on the measures (and on metadata that the model
+    # reads) gives, for rows that it has not seen, in joint mode; the other part of them
+    # is smoothed. It says how sure one may be of a class; networks that learn from it
+    # do better on stamps of another origin.
     forest: float = Field(0.5, ge=0, le=1)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.model_selection import GroupKFold
 
 from keras_astro.data.alert_schema import CLASSES
 from keras_astro.errors import DataError
 from keras_astro.tasks.alerts_config import AlertsConfig
-from keras_astro.tasks.alerts_rows import Rows
+from keras_astro.tasks.alerts_rows import Rows, dealt, one_hot
 
 # Trees, rows in a leaf at least, and parts of which each is left out once.
 TREES, LEAF, PARTS = 200, 2, 3
@@ -25,7 +24,7 @@ def forest_targets(config: AlertsConfig, rows: Rows) -> np.ndarray:
         rows: Of known class; what stands beside their codes is what the trees see.
 
     Returns:
-        `(row, class)`.
+        `(row, class)`; a row whose class no other part has keeps its label.
 
     Raises:
         DataError: If there are fewer objects than parts.
@@ -44,10 +43,16 @@ def forest_targets(config: AlertsConfig, rows: Rows) -> np.ndarray:
             f"rows of at least {PARTS} objects, found {objects}",
             hint="Give more objects, or --set objective.forest=0",
         )
-    folds = GroupKFold(PARTS)
-    for seen, left in folds.split(rows.features, rows.labels, rows.objects):
+    rng = np.random.default_rng([config.seed, 8])
+    part = dealt(rows.labels, rows.objects, PARTS, rng)
+    for number in range(PARTS):
+        seen, left = (np.flatnonzero(x) for x in (part != number, part == number))
         forest = grown(rows.features[seen], rows.labels[seen], weights, config.seed)
         found[np.ix_(left, forest.classes_)] = forest.predict_proba(rows.features[left])
+        # Of a class that a forest has not met it cannot say anything.
+        new = left[~np.isin(rows.labels[left], forest.classes_)]
+        found[new] = one_hot(rows.labels[new])
+        del forest
     return found
 
 
@@ -57,7 +62,7 @@ def grown(
     """A forest of extremely randomised trees.
 
     Args:
-        features: `(row, width)`; of more than `MOST_ROWS` every second, third, ...
+        features: `(row, width)`; of more than `MOST_ROWS` as many, evenly spread.
         labels: Class numbers, `(row,)`.
         weights: `balanced` where rare classes count as much as frequent ones.
         seed: Of the trees.
@@ -65,5 +70,6 @@ def grown(
     forest = ExtraTreesClassifier(
         TREES, min_samples_leaf=LEAF, class_weight=weights, random_state=seed
     )
-    step = -(-len(labels) // MOST_ROWS)
-    return forest.fit(features[::step], labels[::step])
+    count = min(len(labels), MOST_ROWS)
+    chosen = np.linspace(0, len(labels) - 1, count).astype(int)
+    return forest.fit(features[chosen], labels[chosen])

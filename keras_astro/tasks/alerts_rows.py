@@ -146,6 +146,43 @@ def class_numbers(labels: np.ndarray | None, rows: int) -> np.ndarray:
     return np.array([numbers.get(str(label), -1) for label in labels], int)
 
 
+def of_objects(
+    labels: np.ndarray, objects: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The most frequent class of each object, and the number of each row's object."""
+    names, place = np.unique(objects, return_inverse=True)
+    counts = np.zeros((len(names), len(CLASSES)), int)
+    np.add.at(counts, (place, labels), 1)
+    return counts.argmax(axis=1), place
+
+
+def dealt(
+    labels: np.ndarray, objects: np.ndarray, parts: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Number of the part that each row is in; objects of a class are dealt out.
+
+    An object of two classes, as surveys' labels have some, is dealt once, as one of its
+    most frequent class.
+
+    Args:
+        labels: Class numbers, `(row,)`.
+        objects: Names, `(row,)`.
+        parts: How many.
+        rng: Of the order in which they are dealt.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> dealt(np.array([0, 0, 0, 1]), np.array(["a", "a", "b", "c"]), 2, rng)
+        array([1, 1, 0, 0])
+    """
+    of_object, place = of_objects(labels, objects)
+    part = np.zeros(len(of_object), int)
+    for number in range(len(CLASSES)):
+        own = rng.permutation(np.flatnonzero(of_object == number))
+        part[own] = np.arange(len(own)) % parts
+    return part[place]
+
+
 def one_hot(labels: np.ndarray) -> np.ndarray:
     """`(row,)` class numbers to `(row, class)`."""
     return np.eye(len(CLASSES), dtype="float32")[labels]

@@ -20,7 +20,6 @@ from keras_astro.tasks.alerts_networks import (
     build_autoencoder,
     build_autoencoder_parts,
     build_head,
-    reads_measures,
     set_components,
     trained_parts,
     unread_columns,
@@ -88,7 +87,7 @@ def joint_stage(config: AlertsConfig, prepared: Prepared) -> Stage:
     smoothing = config.objective.label_smoothing
     targets = smoothed(train.labels, smoothing, weights)
     share = config.objective.forest
-    if share and reads_measures(config):
+    if share and beside:
         forest = forest_targets(config, train) * weights[train.labels][:, None]
         targets = (1 - share) * targets + share * forest
     return Stage(

@@ -123,6 +123,8 @@ class Task(abc.ABC):
     # Units and description of every input and output of the full model, by name.
     terms: Mapping[str, tuple[str, str]]
     classes: tuple[str, ...] = ()
+    # Settings of the model that prepared features depend on, as `model.metadata`.
+    prepared_settings: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def simulate(

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_astro.errors import DataError
+from keras_astro.errors import ArtefactError, DataError
 from keras_astro.training.files import check_room, write_json
 from keras_astro.training.state import state_variables
 
@@ -83,7 +83,17 @@ class Checkpoints:
         if state is not None:
             # Weights of an optimiser that has no variables yet are skipped in silence.
             model.optimizer.build(model.trainable_variables)
-            model.load_weights(self.folder / state["weights"])
+            path = self.folder / state["weights"]
+            try:
+                model.load_weights(path)
+            except ValueError as error:
+                reason = str(error).strip().splitlines()[0]
+                raise ArtefactError(
+                    f"{path}: expected weights of the networks of this run's settings, "
+                    f"found others ({reason})",
+                    hint="Another version may have begun it: give the command again "
+                    "without --resume and with another -o.",
+                ) from error
         return state
 
 

@@ -1,21 +1,27 @@
 """Measures of stamps: what they are of a drawn star, and what they do not depend on."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
+from keras_astro.models.alert_networks import alert_stem
 from keras_astro.preprocessing.stamp_measures import (
     MEASURES,
     StampMeasures,
     radius_map,
 )
-from keras_astro.preprocessing.stamps import turned
+from keras_astro.preprocessing.stamps import SkyStatistics, ValidPixels, turned
 
 TEMPLATE = 1
 
 
 def stars(side=63, *, light=(900.0, 300.0, 600.0), sigma=1.2):
-    """One stamp of a Gaussian star in the middle of each image, without noise."""
-    profile = np.exp(-0.5 * (radius_map(side) / sigma) ** 2)
+    """One stamp of a Gaussian star on the middle pixel of each image, no noise."""
+    middle = (side - 1) // 2
+    y, x = np.mgrid[:side, :side] - middle
+    profile = np.exp(-0.5 * (y**2 + x**2) / sigma**2)
     profile /= profile.sum()
     return (profile[..., None] * np.array(light))[None].astype("float32")
 
@@ -84,9 +90,11 @@ def test_neighbours_are_counted_and_their_distance_is_told():
     np.testing.assert_allclose(lone[3], 45.0, rtol=1e-5)
 
 
-def test_no_measure_depends_on_orientation_sky_or_unit():
+@pytest.mark.parametrize("side", [21, 31, 63])
+def test_no_measure_depends_on_orientation_sky_or_unit(side):
     rng = np.random.default_rng(0)
-    stamps = 5 * stars() + rng.normal(0, 5, (2, 63, 63, 3)).astype("float32")
+    noise = rng.normal(0, 5, (2, side, side, 3)).astype("float32")
+    stamps = 5 * stars(side) + noise
     plain = measured(stamps)
     for number in range(1, 8):
         again = measured(np.asarray(turned(stamps, number)))
@@ -96,12 +104,56 @@ def test_no_measure_depends_on_orientation_sky_or_unit():
     np.testing.assert_allclose(other, plain, atol=2e-3)
 
 
-def test_masked_pixels_count_as_sky():
+def test_a_source_on_the_middle_pixel_of_an_even_stamp_is_in_the_middle():
+    odd, even = (measured(stars(side))[0] for side in (31, 30))
+    np.testing.assert_allclose(even, odd, atol=2e-3)
+
+
+def test_light_of_masked_pixels_is_neither_signal_nor_noise():
+    stamps = np.full((1, 63, 63, 3), 2.0, "float32")
+    valid = np.ones_like(stamps)
+    valid[:, :, 34:] = 0
+    hidden = measured(stamps * valid, valid=valid)[0]
+    # In a ring the ratio to the noise grows as the root of what is known.
+    ring = (radius_map(63) > 9) & (radius_map(63) <= 14)
+    known = ring & (valid[0, ..., 0] > 0)
+    for pixels, found in ((ring, measured(stamps)[0]), (known, hidden)):
+        wanted = np.arcsinh(2.0 * np.sqrt(pixels.sum()) / 5.0)
+        assert found[25] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_masked_pixels_count_as_sky_in_shape_levels_and_neighbours():
     stamps, valid = stars(), np.ones((1, 63, 63, 3), "float32")
-    valid[:, :20] = 0
+    valid[:, :29] = 0
     hidden = np.where(valid > 0, stamps + 150, 0)
-    shape = (1, 1, 1, 3)
-    sky, noise = np.full(shape, 150.0, "float32"), np.ones(shape, "float32")
+    sky, noise = (np.full((1, 1, 1, 3), x, "float32") for x in (150.0, 1.0))
     found = np.asarray(StampMeasures()([hidden, valid, sky, noise]))
-    wanted = measured(stamps, noise=(1.0, 1.0, 1.0))
-    np.testing.assert_allclose(found, wanted, atol=5e-3)
+    wanted = measured(stamps * valid, noise=(1.0, 1.0, 1.0))
+    np.testing.assert_allclose(found[:, 30:], wanted[:, 30:], atol=5e-3)
+
+
+def test_a_missing_template_leaves_no_unit_behind():
+    stamps = 50 * stars()
+    stamps[..., TEMPLATE] = np.nan
+    stem = alert_stem((63, 63, 3), pixels=21, normalise="asinh", context=True)
+    rng = np.random.default_rng(1)
+    stamps = stamps + rng.normal(0, 5, stamps.shape).astype("float32")
+    found, other = (stem.predict_on_batch(x * stamps)[1] for x in (1.0, 1000.0))
+    np.testing.assert_allclose(other, found, atol=5e-3)
+
+
+def test_weights_of_eight_bits_leave_measures_as_they_are():
+    inputs = keras.Input((63, 63, 3))
+    pair = ValidPixels()(inputs)
+    measures = StampMeasures()([*pair, *SkyStatistics()(pair)])
+    model = keras.Model(inputs, measures)
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    interpreter = Interpreter(model_content=converter.convert())
+    rng = np.random.default_rng(2)
+    stamp = 30 * stars() + rng.normal(150, 5, (1, 63, 63, 3)).astype("float32")
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], stamp)
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(found, model.predict_on_batch(stamp), atol=0.02)

@@ -11,7 +11,7 @@ from keras_astro.preprocessing.stamp_measures import MEASURES
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import simulate
 from keras_astro.tasks import alerts_forest
-from keras_astro.tasks.alerts_forest import forest_targets
+from keras_astro.tasks.alerts_forest import forest_targets, grown
 from keras_astro.tasks.alerts_networks import beside_width, build_head, code_width
 from keras_astro.tasks.alerts_rows import Beside, Rows, read_rows, smoothed
 from keras_astro.tasks.alerts_stages import Prepared, class_weights, joint_stage
@@ -50,14 +50,28 @@ def test_no_object_is_seen_by_the_forest_that_judges_it(few_trees):
     assert np.mean(found.argmax(axis=1) == labels) < 0.45
 
 
-def test_a_class_that_a_part_lacks_has_no_probability_there(few_trees):
+def test_rows_of_a_class_that_no_other_part_has_keep_their_label(few_trees):
     labels = np.repeat([0, 1], 30)
-    labels[-1] = 4
+    labels[-2:] = 4
+    objects = np.arange(60)
+    objects[-1] = objects[-2]
     features = labels[:, None] + np.zeros((60, 2))
-    found = forest_targets(load_config("alerts"), rows(labels, features))
+    config = load_config("alerts")
+    found = forest_targets(config, rows(labels, features, objects))
     assert found.shape == (60, len(CLASSES))
-    assert found[-1, 4] == 0
+    np.testing.assert_array_equal(found[-2:], np.eye(5)[[4, 4]])
     assert found[:, 2:4].max() == 0
+    again = forest_targets(config, rows(labels, features, objects))
+    np.testing.assert_array_equal(again, found)
+
+
+def test_a_forest_learns_from_no_more_rows_than_allowed(few_trees, monkeypatch):
+    monkeypatch.setattr(alerts_forest, "MOST_ROWS", 20)
+    labels = np.arange(60) % 3
+    forest = grown(labels[:, None], labels, None, 0)
+    leaves = max(tree.tree_.n_node_samples[0] for tree in forest.estimators_)
+    assert leaves == 20
+    assert len(forest.classes_) == 3
 
 
 def test_fewer_objects_than_parts_are_refused(refused):
