@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 
 from keras_astro.data.alert_histories import AlertHistories
-from keras_astro.data.alert_schema import ALERTS, CLASSES
+from keras_astro.data.alert_schema import ALERTS, CLASSES, FEATURES
 from keras_astro.data.sample import MemorySource, Sample
 from keras_astro.data.store import write_store
 from keras_astro.errors import ConfigError, DataError
+from keras_astro.evaluation.alert_rows import single_alerts
 from keras_astro.evaluation.evaluate import evaluate_run
 from keras_astro.exports.export import export_run
 from keras_astro.inference.predictor import open_predictor
 from keras_astro.models.alert_histories import history_head
 from keras_astro.models.alert_networks import without_dropout
+from keras_astro.preprocessing.stamp_measures import MEASURES
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import simulate
 from keras_astro.tasks.alerts_histories import head_options
 from keras_astro.tasks.alerts_networks import (
+    beside_width,
     build_autoencoder_parts,
     build_head,
     code_width,
@@ -27,10 +30,12 @@ from keras_astro.tasks.alerts_networks import (
     trained_parts,
 )
 from keras_astro.tasks.alerts_rows import (
+    Beside,
     class_numbers,
     code_statistics,
     feature_statistics,
     orient,
+    read_rows,
 )
 from keras_astro.tasks.alerts_stages import class_weights
 from keras_astro.tasks.catalog import get_task, load_config
@@ -92,6 +97,19 @@ def test_a_run_predicts_calibrated_classes(trained):
     calibration = predictor.manifest["calibration"]
     assert calibration["n"] == len(trained.parts.calibration)
     assert calibration["temperature"] > 0
+
+
+def test_a_full_model_reads_beside_codes_what_training_did(trained):
+    test = trained.parts.test
+    model = trained.run.load_model()
+    raw = read_rows(model.get_layer("stem"), test)
+    beside = Beside.of(model)
+    width = beside_width(trained.run.config)
+    assert beside(raw).shape == (len(test), width)
+    assert width == 2 * len(FEATURES) + MEASURES
+    found = trained.predictor.run("predict", test.read().inputs)
+    said = np.rint(found["class_index"]).astype(int)
+    np.testing.assert_array_equal(single_alerts(model, raw), said)
 
 
 def test_classes_do_not_depend_on_the_orientation(trained):

@@ -1,23 +1,27 @@
-"""A checkpoint asks for room before HDF5 starts to write."""
+"""A checkpoint asks for room before it is written, and fits the network it is for."""
 
 import keras
 import numpy as np
 import pytest
 
-from keras_astro.errors import DataError
+from keras_astro.errors import ArtefactError, DataError
 from keras_astro.training import checkpoint
 from keras_astro.training.checkpoint import Checkpoints
 
 
-@pytest.fixture
-def model():
+def fitted(units):
     inputs = x = keras.Input((3,))
     for _ in range(12):
-        x = keras.layers.Dense(5)(x)
+        x = keras.layers.Dense(units)(x)
     model = keras.Model(inputs, x)
     model.compile("adam", "mse")
-    model.fit(np.ones((4, 3)), np.ones((4, 5)), verbose=0)
+    model.fit(np.ones((4, 3)), np.ones((4, units)), verbose=0)
     return model
+
+
+@pytest.fixture
+def model():
+    return fitted(5)
 
 
 def test_the_room_asked_for_is_enough(model, tmp_path, monkeypatch):
@@ -40,3 +44,9 @@ def test_without_room_nothing_is_written_and_the_old_stays(
         checkpoints.save(model, epoch=2, history=[], done=False)
     assert sorted(tmp_path.iterdir()) == before
     assert checkpoints.state["epoch"] == 1
+
+
+def test_weights_of_another_network_are_refused(model, tmp_path, refused):
+    Checkpoints(tmp_path, "s").save(model, epoch=1, history=[], done=False)
+    with refused(ArtefactError, "found others", hint="another -o"):
+        Checkpoints(tmp_path, "s").restore(fitted(6))
