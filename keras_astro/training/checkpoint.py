@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
 from pathlib import Path
 
 import keras
@@ -78,15 +79,22 @@ class Checkpoints:
                     old.unlink()
 
     def restore(self, model: keras.Model) -> dict | None:
-        """Loads weights and optimiser state into a compiled model, if there are any."""
+        """Loads weights and optimiser state into a compiled model, if there are any.
+
+        Raises:
+            ArtefactError: If they are of other networks than the model's.
+        """
         state = self.state
         if state is not None:
             # Weights of an optimiser that has no variables yet are skipped in silence.
             model.optimizer.build(model.trainable_variables)
             path = self.folder / state["weights"]
             try:
-                model.load_weights(path)
-            except ValueError as error:
+                with warnings.catch_warnings():
+                    # Keras warns of layers that the file does not have, and goes on.
+                    warnings.filterwarnings("error", "Skipping nested container")
+                    model.load_weights(path)
+            except (ValueError, UserWarning) as error:
                 reason = str(error).strip().splitlines()[0]
                 raise ArtefactError(
                     f"{path}: expected weights of the networks of this run's settings, "
