@@ -14,6 +14,9 @@ from keras_astro.errors import DataError
 
 OnBad = Literal["raise", "quarantine"]
 
+# What every verb can do with a file that cannot be read.
+ASIDE = "Or leave it out: --on-bad quarantine of kastro predict and data convert."
+
 LABELS = {"no_sub": 0, "sub": 1}
 
 
@@ -81,7 +84,7 @@ class FileSource(Source):
         if array is None or wrong:
             raise DataError(
                 f"{self.name}: {member}: {wrong}",
-                hint="Remove or repair the file, or use --on-bad quarantine.",
+                hint=f"Repair the file. {ASIDE}",
             )
         return array
 
