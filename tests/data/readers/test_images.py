@@ -96,8 +96,11 @@ def test_bad_file_is_named(pack, encode, refused, kind):
     path = pack({"a.png": encode(), "b.jpg": damage(encode)[kind], "c.png": encode()})
     source = open_source(path, LENSING)
     assert len(source.take([0, 2])) == 2
-    with refused(DataError, path, "b.jpg", WORDS[kind], hint="--on-bad quarantine"):
+    words = path, "b.jpg", WORDS[kind]
+    with refused(DataError, *words, hint="--on-bad quarantine") as caught:
         source.read()
+    assert ("as PNG" in caught.value.hint) == (kind in ("text", "empty"))
+    assert ("one size" in caught.value.hint) == (kind in ("size", "colour"))
 
 
 @pytest.mark.parametrize("place", ["a.jpg", "m.jpg", "z.jpg"])
