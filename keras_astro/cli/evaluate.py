@@ -45,7 +45,8 @@ def evaluate(target, paths, folder, as_json):
         if not paths:
             raise UsageError(
                 f"{target}: an artefact carries no rows: expected --data, found none",
-                hint=f"Make some with: kastro simulate {task} -n 1000 -o {task}.h5",
+                hint="Add --data PATH; rows are made by: "
+                f"kastro simulate {task} -n 1000 -o {task}.h5",
             )
         source = open_many(paths, schema(task))
         folder = folder or _beside(target)

@@ -143,7 +143,8 @@ class Sample:
                     raise DataError(
                         f"{self.name}: {group}/{spec.name} is missing, found "
                         f"{', '.join(arrays) or 'none'}",
-                        hint=f"Add {' or '.join((spec.name, *spec.aliases))}{unit}.",
+                        hint=f"Add an array {' or '.join((spec.name, *spec.aliases))}"
+                        f"{unit}, for example in a .npz.",
                     )
                 continue
             axes = (*leading, *spec.axes)
