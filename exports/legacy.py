@@ -32,7 +32,8 @@ def write_legacy(model: keras.Model, path: Path) -> None:
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(
             f"{path}: expected a network of one input and one output, found "
-            f"{len(model.inputs)} and {len(model.outputs)}"
+            f"{len(model.inputs)} and {len(model.outputs)}",
+            hint="Save a Model of one input and one of its outputs in Keras 2.",
         )
     (entry,) = model.inputs
     named = keras.Model({entry.name: entry}, {"score": model.outputs[0]}, name="legacy")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -132,6 +132,9 @@ class RunConfig(Section):
 
 Config = TypeVar("Config", bound=RunConfig)
 
+# Longer defaults, such as lists of lines, are not repeated in a hint.
+LONG_DEFAULT = 60
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML mapping.
@@ -211,6 +214,7 @@ def build_config(cls: type[Config], values: dict[str, Any], *, where: str) -> Co
     Raises:
         ConfigError: Naming the first wrong key, its value and the nearest valid key.
     """
+    defaults: dict[str, Any] = {}
     try:
         # A task's own defaults hold for what a given section does not mention.
         defaults = cls.model_validate({"task": values.get("task")}).model_dump(
@@ -218,8 +222,12 @@ def build_config(cls: type[Config], values: dict[str, Any], *, where: str) -> Co
         )
         return cls.model_validate(_over(defaults, values))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(_explain(cls, first, where)) from error
+        first, *others = error.errors()
+        key = _setting(cls, first)
+        same = [first, *(e for e in others if key and _setting(cls, e) == key)]
+        raise ConfigError(
+            _explain(cls, key, same, where), hint=_next_step(values, first, defaults)
+        ) from error
 
 
 def _over(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -230,17 +238,56 @@ def _over(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(cls: type[BaseModel], problem: dict[str, Any], where: str) -> str:
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(location)
+def _setting(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    """The key of what is wrong, without the kind of value that was tried for it."""
+    parts, known = problem["loc"], _keys(cls)
+    if problem["type"] != "extra_forbidden":
+        paths = [".".join(map(str, parts[: i + 1])) for i in range(len(parts))]
+        parts = [
+            part
+            for part, path in zip(parts, paths, strict=True)
+            if path in known or isinstance(part, int)
+        ]
+    return ".".join(map(str, parts))
+
+
+def _explain(
+    cls: type[BaseModel], key: str, problems: Sequence[Mapping[str, Any]], where: str
+) -> str:
+    problem = problems[0]
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, _keys(cls), n=1, cutoff=0.5)
         suggestion = f" (did you mean {near[0]}?)" if near else ""
         return f"{key} is not a setting{suggestion} in {where}"
-    return f"{key} = {problem['input']!r} in {where}: {_plain(problem['msg'])}"
+    if not key:
+        # Settings that do not go together: the message names them.
+        return f"{where}: {_plain(problem['msg'])}"
+    # A setting of several types is wrong in as many ways.
+    ways = " or ".join(dict.fromkeys(_plain(one["msg"]) for one in problems))
+    return f"{key} = {problem['input']!r} in {where}: {ways}"
+
+
+def _next_step(
+    values: dict[str, Any], problem: Mapping[str, Any], defaults: dict[str, Any]
+) -> str:
+    """The default of a setting that exists, else how to see all of them."""
+    listed = f"kastro train {values.get('task')} --dry-run"
+    if not problem["loc"]:
+        return f"Change one of the settings that it names; list all with: {listed}"
+    node: Any = defaults
+    for part in problem["loc"]:
+        if not isinstance(node, dict) or part not in node:
+            break
+        node = node[part]
+    default = json.dumps(node)
+    known = problem["type"] != "extra_forbidden" and not isinstance(node, dict)
+    if not known or len(default) > LONG_DEFAULT:
+        return f"List the settings with: {listed}"
+    return f"The default is {default}; list all settings with: {listed}"
 
 
 def _plain(message: str) -> str:
+    message = message.removeprefix("Value error, ")
     return message[0].lower() + message[1:]
 
 

@@ -7,17 +7,40 @@ from keras_astro.errors import ConfigError
 from keras_astro.tasks.catalog import load_config
 
 
-def test_unknown_key_names_the_nearest():
-    with pytest.raises(ConfigError, match=r"train\.epoch is not a setting .*epochs"):
+def test_unknown_key_names_the_nearest(refused):
+    words = "train.epoch is not a setting", "did you mean train.epochs?"
+    with refused(ConfigError, *words, hint="kastro train lensing --dry-run"):
         build_config(
             RunConfig, {"task": "lensing", "train": {"epoch": 3}}, where="my.yaml"
         )
 
 
-def test_wrong_value_names_key_value_and_file():
-    values = {"task": "lensing", "train": {"epochs": 0}}
-    with pytest.raises(ConfigError, match=r"train\.epochs = 0 in my\.yaml: input"):
-        build_config(RunConfig, values, where="my.yaml")
+@pytest.mark.parametrize(
+    ("values", "words", "hint"),
+    [
+        ({"epochs": 0}, ["train.epochs = 0 in my.yaml: input"], "default is 200;"),
+        (
+            {"steps_per_execution": "all"},
+            ["steps_per_execution = 'all' in", "a valid integer", "or input", "'auto'"],
+            'default is "auto";',
+        ),
+    ],
+)
+def test_wrong_value_names_key_value_file_and_default(refused, values, words, hint):
+    with refused(ConfigError, *words, hint=hint):
+        build_config(RunConfig, {"task": "lensing", "train": values}, where="my.yaml")
+
+
+def test_settings_that_do_not_go_together_are_named(refused):
+    pair = ["objective.reconstruction_weight=1", "preprocessing.psf=image"]
+    words = "--set: objective.reconstruction_weight", "preprocessing.psf = fwhm"
+    with refused(ConfigError, *words, hint="Change one of the settings"):
+        load_config("galaxies", pair)
+
+
+def test_a_long_default_is_not_repeated(refused):
+    with refused(ConfigError, "system.lines = 3", hint="List the settings with"):
+        load_config("cgm", ["system.lines=3"])
 
 
 @given(st.integers(1, 10**6), st.floats(1e-6, 1.0), st.integers(0, 2**31))

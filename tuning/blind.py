@@ -64,7 +64,8 @@ class Withheld(Source):
     def take(self, indices):
         raise DataError(
             f"{self.name}: expected a search to use the train and validation rows "
-            f"alone, but it asked for {self.part} rows"
+            f"alone, but it asked for {self.part} rows",
+            hint="Judge settings by parts.validation, in the task's objective.",
         )
 
     def facts(self):

@@ -121,7 +121,11 @@ def _check(config: RunConfig, convert: Convert | None) -> None:
     """Refuses settings that a search cannot keep, before anything is written."""
     objectives = config.tune.objectives
     if len(objectives) > 1 and convert is None:
-        raise UsageError(f"{' and '.join(objectives[1:])} need a converter of models")
+        raise UsageError(
+            f"{' and '.join(objectives[1:])} need a converter of models, received none",
+            hint="Give convert, as kastro tune does, or --set "
+            "tune.objectives=[quality].",
+        )
     if config.tune.prune and config.tune.oracle == "hyperband":
         raise UsageError(
             "hyperband drops trials round by round already and takes no --prune",

@@ -134,7 +134,10 @@ class SearchSpace:
             ConfigError: If `tune.fixed` names what no search of the task varies.
         """
         if config.task != self.task:
-            raise UsageError(f"a {self.task} space cannot search a {config.task} run")
+            raise UsageError(
+                f"a {self.task} space cannot search a {config.task} run",
+                hint=f"Give settings of this case: load_config({self.task!r}).",
+            )
         values = config.model_dump(mode="json")
         self._check_fixed(config.tune.fixed)
         fixed = {key: _get(values, key) for key in config.tune.fixed}

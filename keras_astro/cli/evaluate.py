@@ -28,6 +28,7 @@ def evaluate(target, paths, folder, as_json):
     """
     load_tensorflow()
     from keras_astro.data.readers import open_many
+    from keras_astro.errors import UsageError
     from keras_astro.evaluation.evaluate import evaluate_artefact, evaluate_run
     from keras_astro.inference.predictor import open_predictor
     from keras_astro.tasks.catalog import schema
@@ -39,10 +40,15 @@ def evaluate(target, paths, folder, as_json):
         metrics = evaluate_run(run, story=story, source=source, out=folder)
         folder = folder or target
     else:
-        if not paths:
-            raise click.UsageError("an artefact needs --data: it carries no rows")
         predictor = open_predictor(target)
-        source = open_many(paths, schema(predictor.manifest["task"]))
+        task = predictor.manifest["task"]
+        if not paths:
+            raise UsageError(
+                f"{target}: an artefact carries no rows: expected --data, found none",
+                hint="Add --data PATH; rows are made by: "
+                f"kastro simulate {task} -n 1000 -o {task}.h5",
+            )
+        source = open_many(paths, schema(task))
         folder = folder or _beside(target)
         metrics = evaluate_artefact(predictor, source, folder, story=story)
     report = folder / "report.html"

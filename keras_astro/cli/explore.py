@@ -36,12 +36,15 @@ def explore(targets, paths, overrides, seed, host, port, show, as_json):
 
     Example: kastro explore runs/lensing-tune-1
     """
+    from keras_astro.errors import UsageError
     from keras_astro.explore.explorer import CASES, Explorer, open_target
     from keras_astro.explore.server import ExploreServer
 
     if len(targets) != 1 and (paths or overrides):
-        raise click.UsageError(
-            "--data and --set need exactly one run, artefact or task"
+        raise UsageError(
+            "--data and --set need exactly one run, artefact or task, found "
+            f"{len(targets)}",
+            hint="Name the one that they are for: kastro explore RUN --data PATH",
         )
     if any(
         target not in CASES and not target.endswith(".tflite") for target in targets
@@ -53,7 +56,10 @@ def explore(targets, paths, overrides, seed, host, port, show, as_json):
     ]
     doubled = [one.task for one in opened]
     if len(set(doubled)) != len(doubled):
-        raise click.UsageError(f"one model a case, received cases {', '.join(doubled)}")
+        raise UsageError(
+            f"expected one model a case, found models of {', '.join(doubled)}",
+            hint="Leave one out, or serve it on a page of its own with --port 0.",
+        )
     server = ExploreServer(Explorer(opened, seed=seed or 0), host=host, port=port)
     if not server.loopback:
         story(f"anyone who can reach {host} can use this page")

@@ -116,14 +116,21 @@ class Sample:
 
     def _check_fields(self):
         if not self.inputs:
-            raise DataError(f"{self.name}: no input arrays")
+            raise DataError(
+                f"{self.name}: expected inputs, found no input arrays",
+                hint=f"Give an array a field, rows first: {self.schema.inputs[0].name} "
+                "at least.",
+            )
         lengths = {
             f"{group}/{key}": len(array) if np.ndim(array) else None
             for group in GROUPS
             for key, array in getattr(self, group).items()
         }
         if len(set(lengths.values())) != 1:
-            raise DataError(f"{self.name}: arrays differ in row counts: {lengths}")
+            raise DataError(
+                f"{self.name}: arrays differ in row counts: {lengths}",
+                hint="Give all arrays the same rows in the same order, rows first.",
+            )
         for group in (*GROUPS, "axes"):
             self._check_axes(group, () if group == "axes" else ("row",))
 
@@ -132,14 +139,22 @@ class Sample:
         for spec in getattr(self.schema, group):
             if spec.name not in arrays:
                 if not spec.optional:
-                    raise DataError(f"{self.name}: {group}/{spec.name} is missing")
+                    unit = f", in {spec.units}" if spec.units else ""
+                    raise DataError(
+                        f"{self.name}: {group}/{spec.name} is missing, found "
+                        f"{', '.join(arrays) or 'none'}",
+                        hint=f"Add an array {' or '.join((spec.name, *spec.aliases))}"
+                        f"{unit}, for example in a .npz.",
+                    )
                 continue
             axes = (*leading, *spec.axes)
             found = np.shape(arrays[spec.name])
             if len(found) != len(axes):
                 raise DataError(
                     f"{self.name}: {group}/{spec.name} should have axes "
-                    f"({', '.join(axes)}), found shape {found}"
+                    f"({', '.join(axes)}), found shape {found}",
+                    hint="Add an axis of length 1 with array[..., None]; "
+                    "numpy.squeeze takes one out.",
                 )
 
 

@@ -44,12 +44,16 @@ class PcaResidual:
     def project(self, images) -> tuple[np.ndarray, np.ndarray]:
         """Splits images into coefficients `(row, component)` and residual energy."""
         if self.axes is None:
-            raise ArtefactError("PCA residual: asked to score before it was fitted")
+            raise ArtefactError(
+                "PCA residual: expected a fit before it scores, found none",
+                hint="Call fit(images) first, with normal images.",
+            )
         table = _table(images)
         if table.shape[1] != self.mean.size:
             raise DataError(
                 f"PCA residual: fitted on {self.mean.size} pixels an image, received"
-                f" {table.shape[1]}"
+                f" {table.shape[1]}",
+                hint="Crop and bin the images as those that it was fitted on.",
             )
         centred = table - self.mean
         coefficients = centred @ self.axes.T
@@ -97,7 +101,9 @@ class TangentResidual:
         if directions >= neighbours:
             raise DataError(
                 f"tangent residual: {directions} directions need more than that many"
-                f" neighbours, received {neighbours}"
+                f" neighbours, received {neighbours}",
+                hint=f"Ask for at most {neighbours - 1} directions, or for more "
+                "neighbours.",
             )
         self.neighbours = neighbours
         self.directions = directions
@@ -114,7 +120,9 @@ class TangentResidual:
         if len(images) < self.neighbours:
             raise DataError(
                 f"tangent residual: expected at least {self.neighbours} normal images,"
-                f" received {len(images)}"
+                f" received {len(images)}",
+                hint="Give more images, mirror them with flips, or ask for fewer "
+                "neighbours.",
             )
         self.bank, _ = self.pca.fit(images).project(images)
         self.search = NearestNeighbors(n_neighbors=self.neighbours).fit(self.bank)
@@ -123,7 +131,10 @@ class TangentResidual:
     def score(self, images) -> np.ndarray:
         """Squared distance to the tangent plane, `(row,)`; larger is more anomalous."""
         if self.search is None:
-            raise ArtefactError("tangent residual: asked to score before it was fitted")
+            raise ArtefactError(
+                "tangent residual: expected a fit before it scores, found none",
+                hint="Call fit(images) first, with normal images.",
+            )
         # Energy outside the principal components is noise and is not counted.
         coefficients, _ = self.pca.project(images)
         return np.concatenate(
@@ -206,12 +217,17 @@ def _leading_axes(centred: np.ndarray, components: int) -> np.ndarray:
 
 def _mirrored(images: np.ndarray, flips: tuple[str, ...]) -> np.ndarray:
     if not set(flips) <= {"y", "x"}:
-        raise DataError(f'flips: expected a choice of "y" and "x", received {flips}')
+        raise DataError(
+            f'flips: expected a choice of "y" and "x", received {flips}',
+            hint='Use ("y", "x") where the sky has no handedness, or () for no mirror '
+            "images.",
+        )
     for name in flips:
         axis = {"y": 1, "x": 2}[name]
         if images.ndim <= axis:
             raise DataError(
-                f"flips: expected images (row, y, x), received shape {images.shape}"
+                f"flips: expected images (row, y, x), received shape {images.shape}",
+                hint="Put the rows first, or give no flips.",
             )
         images = np.concatenate([images, np.flip(images, axis)])
     return images

@@ -107,7 +107,8 @@ def _checked(name, where: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DataError(
             f"{where}: expected a metric name of letters, digits, '_', '.', '+', '-',"
-            f" received {name!r}"
+            f" received {name!r}",
+            hint="Begin with a letter and join words by '_', such as auc_pca.",
         )
     return name
 
@@ -119,13 +120,16 @@ def _plain(value, where: str) -> int | float | dict:
         if set(value) != set(_ENDS):
             raise DataError(
                 f"{where}: expected the keys value, low and high, received"
-                f" {sorted(map(str, value))}"
+                f" {sorted(map(str, value))}",
+                hint="Give a number, or keras_astro.metrics.Interval(value, low, "
+                "high).",
             )
         ends = {end: _number(value[end], f"{where}.{end}") for end in _ENDS}
         if ends["low"] > ends["high"]:
             raise DataError(
                 f"{where}: expected low <= high, received {ends['low']:g} and"
-                f" {ends['high']:g}"
+                f" {ends['high']:g}",
+                hint="Give the ends in the order Interval(value, low, high).",
             )
         return ends
     return _number(value, where)
@@ -137,7 +141,9 @@ def _number(value, where: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise DataError(
             f"{where}: expected a number, received {type(value).__name__}"
-            f" ({str(value)[:40]})"
+            f" ({str(value)[:40]})",
+            hint="Give a float or an Interval; reduce an array first, to its mean for "
+            "example.",
         )
     number = int(value) if isinstance(value, Integral) else float(value)
     if not math.isfinite(number):

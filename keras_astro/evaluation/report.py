@@ -39,7 +39,8 @@ class Table:
         if wrong:
             raise DataError(
                 f"report table: expected {len(self.columns)} cells in each row,"
-                f" received {len(wrong[0])}: {list(wrong[0])}"
+                f" received {len(wrong[0])}: {list(wrong[0])}",
+                hint="Fill rows that are too short with empty texts.",
             )
 
 
@@ -157,7 +158,8 @@ class Report:
             if not _FILE_NAME.fullmatch(name) or names.count(name) > 1:
                 raise DataError(
                     f"report figure {name!r}: expected a name of its own, of letters,"
-                    " digits, '_', '-' and '.', because it names the PNG"
+                    " digits, '_', '-' and '.', because it names the PNG",
+                    hint="Rename the figure, for example roc_2.",
                 )
         for line in self.headlines:
             wanted = [line.metric, *(f"{line.metric}_{b}" for b in line.baselines)]
@@ -165,5 +167,6 @@ class Report:
             if missing:
                 raise DataError(
                     f"report headline {line.label!r}: {', '.join(missing)} not among"
-                    " the metrics measured"
+                    " the metrics measured",
+                    hint="Add the metric, or leave it out of the headlines.",
                 )

@@ -38,7 +38,8 @@ def image_statistics(images) -> dict[str, np.ndarray]:
     if len(shape) not in (3, 4) or min(shape[1:3]) < 5 or shape[0] == 0:
         raise DataError(
             "shortcut audit: expected images (row, y, x) or (row, y, x, band) of at"
-            f" least 5 x 5 pixels, received shape {shape}"
+            f" least 5 x 5 pixels, received shape {shape}",
+            hint="Put the rows first, and cut out images of 5 pixels a side or more.",
         )
     blocks = [
         _statistics(np.asarray(images[start : start + BLOCK], dtype=np.float64))

@@ -26,7 +26,8 @@ class Verdict:
     def __post_init__(self):
         if self.kind not in KINDS:
             raise DataError(
-                f"verdict: expected one of {', '.join(KINDS)}, received {self.kind!r}"
+                f"verdict: expected one of {', '.join(KINDS)}, received {self.kind!r}",
+                hint="Use note for what is neither good nor bad.",
             )
 
 
@@ -84,7 +85,9 @@ def against_baselines(
     missing = [name for name in names if name not in metrics]
     if missing:
         raise DataError(
-            f"verdict on {metric}: {', '.join(missing)} not among the metrics measured"
+            f"verdict on {metric}: {', '.join(missing)} not among the metrics measured",
+            hint=f"Put {missing[0]} into the metrics, or leave it out of the "
+            "baselines.",
         )
     ours = _interval(metrics[metric])
     verdicts = []

@@ -55,7 +55,8 @@ class Slider:
         slack = 1e-9 * (self.high - self.low)
         if not self.low - slack <= value <= self.high + slack:
             raise UsageError(
-                f"{self.label} ({self.name}): {expected}, found {text[:40]!r}"
+                f"{self.label} ({self.name}): {expected}, found {text[:40]!r}",
+                hint=f"Give {self.value:g}, where the slider starts, or leave it out.",
             )
         return value
 
@@ -91,7 +92,8 @@ class Choice:
         if text not in self.options:
             raise UsageError(
                 f"{self.label} ({self.name}): expected one of "
-                f"{', '.join(self.options)}, found {text[:40]!r}"
+                f"{', '.join(self.options)}, found {text[:40]!r}",
+                hint=f"Give {self.value}, which is set first, or leave it out.",
             )
         return text
 
@@ -131,7 +133,8 @@ def read_values(groups: Sequence[Group], given: Mapping[str, str]) -> Values:
     if unknown:
         raise UsageError(
             f"{unknown[0][:40]!r} is no parameter here: expected "
-            f"{', '.join([*controls, 'seed'])}"
+            f"{', '.join([*controls, 'seed'])}",
+            hint="Leave it out; reload the page if the package has been updated.",
         )
     values = {
         name: control.read(given[name]) if name in given else control.value
@@ -149,6 +152,7 @@ def read_seed(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:20]) <= LARGEST_SEED):
         raise UsageError(
             f"seed: expected a whole number from 0 to {LARGEST_SEED}, "
-            f"found {text[:40]!r}"
+            f"found {text[:40]!r}",
+            hint="Give a number such as 7.",
         )
     return int(text)

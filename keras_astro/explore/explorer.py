@@ -199,7 +199,8 @@ class Explorer:
     def _case(self, name: str) -> Case:
         if name not in self.opened:
             raise UsageError(
-                f"case: expected one of {', '.join(CASES)}, found {name[:40]!r}"
+                f"case: expected one of {', '.join(CASES)}, found {name[:40]!r}",
+                hint=f"Ask for {self.first}, with which the page begins.",
             )
         if name not in self._cases:
             one = self.opened[name]
@@ -214,7 +215,11 @@ class Explorer:
         if name not in self._rows:
             one = self.opened[name]
             if one.source is None:
-                raise UsageError(one.missing)
+                raise UsageError(
+                    one.missing,
+                    hint="Start again with a model and rows: kastro explore MODEL "
+                    "--data PATH",
+                )
             self._rows[name] = Rows(case, one.source)
         return self._rows[name]
 

@@ -67,7 +67,9 @@ class Rows:
         order = order or next(iter(self.losses))
         if order not in self.losses:
             raise UsageError(
-                f"order: expected one of {', '.join(self.losses)}, found {order[:40]!r}"
+                f"order: expected one of {', '.join(self.losses)}, found "
+                f"{order[:40]!r}",
+                hint="Leave the order out for the first of them.",
             )
         loss = self.losses[order]
         ranked = np.argsort(np.where(np.isfinite(loss), -loss, np.inf), kind="stable")
@@ -105,6 +107,7 @@ class Rows:
         """
         if not 0 <= row < len(self.source):
             raise UsageError(
-                f"row: expected a number from 0 to {len(self.source) - 1}, found {row}"
+                f"row: expected a number from 0 to {len(self.source) - 1}, found {row}",
+                hint="Take a number of the list of worst rows.",
             )
         return self.source.take([row])

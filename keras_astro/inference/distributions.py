@@ -86,7 +86,8 @@ class Predictive:
         if not 0.0 < probability < 1.0:
             raise DataError(
                 f"quantile: expected a probability between 0 and 1, received "
-                f"{probability}"
+                f"{probability}",
+                hint="Give 0.5 for the median; divide percentages by 100.",
             )
         ends = self.means + NormalDist().inv_cdf(probability) * self._component_sd()
         # The mixture's quantile lies between those of its components.
@@ -204,12 +205,15 @@ def _table(raw, kind: str) -> np.ndarray:
     if raw.ndim != 2:
         raise DataError(
             f"raw outputs of a {kind} head: expected (row, output), received shape "
-            f"{raw.shape}"
+            f"{raw.shape}",
+            hint="Put the rows first; one row alone is raw[None].",
         )
     return raw
 
 
 def _misfit(kind: str, width: int) -> DataError:
     return DataError(
-        f"raw outputs of a {kind} head: no number of parameters gives {width} outputs"
+        f"raw outputs of a {kind} head: no number of parameters gives {width} outputs",
+        hint="P parameters have 2 P outputs, with covariance P (P + 3) / 2, with C "
+        "components C (1 + 2 P).",
     )

@@ -161,4 +161,8 @@ class KafkaSource(PacketSource):
         return error.code() in {getattr(self._kafka.KafkaError, n) for n in names}
 
     def _failed(self, error: Any) -> DataError:
-        return DataError(f"{self.topic}: cannot be read ({error.str()})")
+        return DataError(
+            f"{self.topic}: cannot be read ({error.str()})",
+            hint="Check the topic's name and who may read it, then start again: "
+            "nothing is lost.",
+        )

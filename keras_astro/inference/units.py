@@ -266,7 +266,8 @@ def join(parts: Iterable[Part], watch: DriftWatch) -> Joined:
             _show(part, watch)
     if not whole:
         raise DataError(
-            bad[0][1], hint=f"None of {len(bad)} files could be read." if bad else None
+            bad[0][1],
+            hint=f"None of {len(bad)} files could be read; try: kastro data describe",
         )
     names = [name for name in whole[0] if name.startswith("output/")]
     outputs = {

@@ -63,7 +63,8 @@ class AdaptingAutoencoder(keras.layers.Layer):
         if set(weights) != set(PARTS) or not all(w >= 0 for w in weights.values()):
             raise ConfigError(
                 f"adaptation: expected weights of 0 or more for {', '.join(PARTS)}, "
-                f"received {dict(weights)}"
+                f"received {dict(weights)}",
+                hint="Give all of them; 0 leaves a part out.",
             )
         self.encoder = encoder
         self.decoder = decoder

@@ -150,7 +150,9 @@ class BoxMixture(keras.layers.Layer):
         if len(self.low) != len(self.high) or not np.all(np.less(self.low, self.high)):
             raise ConfigError(
                 f"posterior limits: expected low < high of one length, received "
-                f"{self.low} and {self.high}"
+                f"{self.low} and {self.high}",
+                hint="Give each parameter a lower and an upper limit, in the same "
+                "order.",
             )
         self.components = components
         self.nodes = nodes

@@ -71,7 +71,8 @@ class ConsistentEncoder(keras.layers.Layer):
         super().__init__(**kwargs)
         if not weight >= 0:
             raise ConfigError(
-                f"consistency weight: expected 0 or more, received {weight}"
+                f"consistency weight: expected 0 or more, received {weight}",
+                hint="Give 0 for no penalty, or 0.1 to begin with.",
             )
         wrong = [type(x).__name__ for x in nuisances if not isinstance(x, Nuisance)]
         if wrong or not nuisances:

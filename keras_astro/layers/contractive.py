@@ -138,10 +138,14 @@ class ContractiveEncoder(DrawingLayer):
 
 def _check_options(weight: float, method: str) -> None:
     if not weight >= 0:
-        raise ConfigError(f"contraction weight: expected 0 or more, received {weight}")
+        raise ConfigError(
+            f"contraction weight: expected 0 or more, received {weight}",
+            hint="Give 0 for no penalty, or 1e-3 to begin with.",
+        )
     if method not in METHODS:
         raise ConfigError(
-            f"contraction method: expected one of {METHODS}, received {method!r}"
+            f"contraction method: expected one of {METHODS}, received {method!r}",
+            hint="Use hutchinson, which is unbiased for any number of latents.",
         )
 
 

@@ -55,7 +55,9 @@ class Likelihood(keras.layers.Layer):
         super().__init__(dtype=dtype, **kwargs)
         if not scale > LEAST_SCALE:
             raise ConfigError(
-                f"likelihood: expected a scale above {LEAST_SCALE}, received {scale}"
+                f"likelihood: expected a scale above {LEAST_SCALE}, received {scale}",
+                hint="Give 1.0 where weights are inverse variances, else the noise of "
+                "the data.",
             )
         self.scale = float(scale)
         self.learned = learned
@@ -173,7 +175,8 @@ class StudentTLikelihood(Likelihood):
         super().__init__(scale, **kwargs)
         if not degrees > 0:
             raise ConfigError(
-                f"likelihood: expected positive degrees of freedom, received {degrees}"
+                f"likelihood: expected positive degrees of freedom, received {degrees}",
+                hint="Give 4.0 for outliers, or take GaussianLikelihood.",
             )
         self.degrees = float(degrees)
 

@@ -35,7 +35,8 @@ class Nuisance(DrawingLayer):
         super().__init__(seed, **kwargs)
         if not np.all(np.asarray(size) >= 0):
             raise ConfigError(
-                f"{type(self).__name__}: expected a size of 0 or more, received {size}"
+                f"{type(self).__name__}: expected a size of 0 or more, received {size}",
+                hint="Give 0 for no change; which way it goes is drawn.",
             )
         self.size = size
 
@@ -169,14 +170,19 @@ class VelocityShift(Nuisance):
         super().__init__(size, seed, **kwargs)
         if (log_step is None) == (wavelength is None):
             raise ConfigError(
-                "velocity shift: give log_step or wavelength, one of them"
+                "velocity shift: expected log_step or wavelength, one of them, "
+                "received " + ("neither" if wavelength is None else "both"),
+                hint="Give log_step for pixels even in ln(wavelength), else the "
+                "wavelengths.",
             )
         if wavelength is not None:
             wavelength = [float(x) for x in wavelength]
         steps = [log_step] if wavelength is None else np.diff(wavelength)
         if not np.all(np.asarray(steps) > 0):
             raise ConfigError(
-                "velocity shift: wavelengths must rise from pixel to pixel"
+                "velocity shift: wavelengths must rise from pixel to pixel, received a "
+                f"smallest step of {np.min(steps):g}",
+                hint="Sort the pixels by wavelength, or give a log_step above 0.",
             )
         self.log_step = log_step
         self.wavelength = wavelength

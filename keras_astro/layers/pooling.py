@@ -35,7 +35,8 @@ class AttentionPooling1D(keras.layers.Layer):
         if input_shape[-1] % 2:
             raise ConfigError(
                 f"{self.name}: expected an even number of channels, of which half "
-                f"weigh the others, received {input_shape[-1]}"
+                f"weigh the others, received {input_shape[-1]}",
+                hint=f"Give the layer before it {input_shape[-1] + 1} channels.",
             )
 
     def call(self, x):

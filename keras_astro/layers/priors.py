@@ -197,5 +197,8 @@ def make_prior(name: str, latent_dim: int, *, seed: int | None = None) -> Prior:
         return StandardNormalPrior(latent_dim, name="prior")
     learned = {"mixture": MixturePrior, "flow": FlowPrior}
     if name not in learned:
-        raise ConfigError(f"prior: expected normal, mixture or flow, received {name!r}")
+        raise ConfigError(
+            f"prior: expected normal, mixture or flow, received {name!r}",
+            hint="Use normal, whose divergence is exact; the others are learned.",
+        )
     return learned[name](latent_dim, seed=seed, name="prior")

@@ -79,14 +79,16 @@ class VariationalCode(DrawingLayer):
         if not min(kl_weight, warmup_steps, free_bits) >= 0:
             raise ConfigError(
                 "variational code: expected kl_weight, warmup_steps and free_bits of 0 "
-                f"or more, received {kl_weight}, {warmup_steps} and {free_bits}"
+                f"or more, received {kl_weight}, {warmup_steps} and {free_bits}",
+                hint="Set them to 0 to do without.",
             )
         if isinstance(prior, str):
             prior = make_prior(prior, latent_dim, seed=seed)
         if prior.latent_dim != latent_dim:
             raise ConfigError(
                 f"variational code: expected a prior of {latent_dim} latents, "
-                f"received one of {prior.latent_dim}"
+                f"received one of {prior.latent_dim}",
+                hint=f"Build the prior with latent_dim={latent_dim}, or give its name.",
             )
         self.latent_dim = latent_dim
         self.prior = prior

@@ -41,7 +41,11 @@ class TemperatureScaling(keras.layers.Layer):
             ConfigError: If it is not positive.
         """
         if not temperature > 0:
-            raise ConfigError(f"temperature: expected above 0, received {temperature}")
+            raise ConfigError(
+                f"temperature: expected above 0, received {temperature}",
+                hint="Find it with keras_astro.metrics.fit_temperature; 1 changes "
+                "nothing.",
+            )
         self.temperature.assign(temperature)
 
     def call(self, logits):

@@ -37,11 +37,15 @@ def raw_width(kind: str, parameters: int, components: int = 1) -> int:
         (9, 14)
     """
     if kind not in KINDS:
-        raise ConfigError(f"predictive head: expected one of {KINDS}, received {kind}")
+        raise ConfigError(
+            f"predictive head: expected one of {KINDS}, received {kind}",
+            hint="Use gaussian, or covariance where errors of parameters go together.",
+        )
     if parameters < 1 or components < 1:
         raise ConfigError(
             f"predictive head: expected 1 or more parameters and components, received "
-            f"{parameters} and {components}"
+            f"{parameters} and {components}",
+            hint="Name a parameter to predict; components=1 is a single Gaussian.",
         )
     if kind == "gaussian":
         return 2 * parameters

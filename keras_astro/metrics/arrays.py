@@ -24,7 +24,8 @@ def vector(name: str, values) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
         raise DataError(
-            f"{name}: expected a non-empty vector (row,), received shape {array.shape}"
+            f"{name}: expected a non-empty vector (row,), received shape {array.shape}",
+            hint="Give one number a row: numpy.ravel flattens a column.",
         )
     bad = int(np.size(array) - np.isfinite(array).sum())
     if bad:
@@ -50,7 +51,10 @@ def paired(**vectors) -> tuple[np.ndarray, ...]:
     sizes = {name: array.size for name, array in arrays.items()}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-        raise DataError(f"expected vectors of one length, but {listed} rows")
+        raise DataError(
+            f"expected vectors of one length, but {listed} rows",
+            hint="Give the same rows, in the same order, in all of them.",
+        )
     return tuple(arrays.values())
 
 

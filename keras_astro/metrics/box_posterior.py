@@ -55,7 +55,9 @@ class BoxPosterior:
             if np.shape(getattr(self, name)) != shape:
                 raise DataError(
                     f"posterior {name}: expected shape {shape}, received "
-                    f"{np.shape(getattr(self, name))}"
+                    f"{np.shape(getattr(self, name))}",
+                    hint="Give location as (row, component, parameter): the others "
+                    "follow it.",
                 )
 
     @property

@@ -31,7 +31,10 @@ def balanced_accuracy(truth, predicted) -> float:
     """
     truth, predicted = np.asarray(truth, int), np.asarray(predicted, int)
     if not truth.size:
-        raise DataError("balanced accuracy: expected rows, received none")
+        raise DataError(
+            "balanced accuracy: expected rows, received none",
+            hint="Give rows that have a label.",
+        )
     return float(np.mean([np.mean(predicted[truth == c] == c) for c in set(truth)]))
 
 

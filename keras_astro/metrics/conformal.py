@@ -125,7 +125,8 @@ def uniformity_test(p_values, *, calibration_size: int | None = None) -> Uniform
     if values.min() < 0.0 or values.max() > 1.0:
         raise DataError(
             "p-values: expected values in [0, 1], received"
-            f" [{values.min():.4g}, {values.max():.4g}]"
+            f" [{values.min():.4g}, {values.max():.4g}]",
+            hint="Make them with keras_astro.metrics.conformal_p_values.",
         )
     if calibration_size is None:
         result = kstest(values, "uniform")

@@ -40,7 +40,10 @@ def conformal_quantile(scores, *, level: float) -> float:
     """
     ordered = np.sort(vector("calibration scores", scores))
     if not 0.0 < level < 1.0:
-        raise DataError(f"level: expected between 0 and 1, received {level}")
+        raise DataError(
+            f"level: expected between 0 and 1, received {level}",
+            hint="Give 0.68 or 0.95, for example; divide percentages by 100.",
+        )
     # Guards 0.9 * 10 = 9 against rounding to just above it.
     rank = int(np.ceil((ordered.size + 1) * level * (1.0 - 1e-12)))
     if rank > ordered.size:

@@ -74,7 +74,8 @@ def detection_curve(
         raise DataError(
             f"detection curve: no row lies between the edges {edges[0]:g} and"
             f" {edges[-1]:g}; the covariate runs from {covariate.min():g} to"
-            f" {covariate.max():g}"
+            f" {covariate.max():g}",
+            hint="Give edges within that range, or a number of bins.",
         )
     return DetectionCurve(*(np.array(column) for column in zip(*rows, strict=True)))
 
@@ -85,7 +86,9 @@ def _edges(covariate: np.ndarray, bins) -> np.ndarray:
     edges = np.asarray(bins, dtype=np.float64)
     if edges.size < 2 or np.any(np.diff(edges) <= 0):
         raise DataError(
-            f"detection curve: expected increasing bin edges, received {edges.tolist()}"
+            f"detection curve: expected increasing bin edges, received "
+            f"{edges.tolist()}",
+            hint="Sort them and give two or more, or give a number of bins.",
         )
     return edges
 

@@ -251,4 +251,7 @@ def tpr_at_fpr_interval(
 
 def _check_rate(rate: float) -> None:
     if not 0.0 < rate <= 1.0:
-        raise DataError(f"false positive rate: expected 0 < rate <= 1, received {rate}")
+        raise DataError(
+            f"false positive rate: expected 0 < rate <= 1, received {rate}",
+            hint="Give 0.01, for example; divide percentages by 100.",
+        )

@@ -56,7 +56,8 @@ def binomial_interval(successes: int, trials: int, *, level: float = LEVEL) -> I
     if trials < 1 or not 0 <= successes <= trials:
         raise DataError(
             "binomial interval: expected 0 <= successes <= trials and trials >= 1,"
-            f" received {successes} of {trials}"
+            f" received {successes} of {trials}",
+            hint="Count successes among the trials; no rate is known of no rows.",
         )
     tail = (1.0 - level) / 2.0
     failures = trials - successes

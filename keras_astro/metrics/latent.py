@@ -104,6 +104,7 @@ def _table(latents) -> np.ndarray:
         raise DataError(
             "latents: expected finite values (row, latent) with at least 2 rows,"
             f" received shape {table.shape}"
-            + ("" if np.isfinite(table).all() else " with NaN or infinite values")
+            + ("" if np.isfinite(table).all() else " with NaN or infinite values"),
+            hint="Leave out rows with NaN, and give two or more that are left.",
         )
     return table

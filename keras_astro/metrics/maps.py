@@ -93,5 +93,9 @@ def _same_frame(maps, truth) -> tuple[np.ndarray, np.ndarray]:
             hint="Crop and bin the truth maps as the model's preprocessing does.",
         )
     if not np.isfinite(maps).all():
-        raise DataError("anomaly maps: expected finite values, received NaN or inf")
+        raise DataError(
+            f"anomaly maps: expected finite values, received "
+            f"{np.sum(~np.isfinite(maps))} NaN or infinite",
+            hint="Set pixels without data to 0, where no anomaly is found.",
+        )
     return maps, truth

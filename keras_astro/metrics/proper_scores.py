@@ -57,7 +57,9 @@ def crps_samples(truth, samples) -> np.ndarray:
     if samples.ndim != 2 or len(samples) != truth.size or samples.shape[1] < 2:
         raise DataError(
             f"samples: expected ({truth.size}, 2 draws or more), received shape "
-            f"{samples.shape}"
+            f"{samples.shape}",
+            hint="Draw twice or more for each row, rows first; samples.T turns (draw, "
+            "row).",
         )
     n = samples.shape[1]
     error = np.abs(samples - truth[:, None]).mean(axis=1)

@@ -94,7 +94,8 @@ def pulls(truth, prediction, sigma) -> np.ndarray:
     if sigma.min() <= 0:
         raise DataError(
             "predicted standard deviation: expected positive values, received"
-            f" {sigma.min():.4g} as the smallest"
+            f" {sigma.min():.4g} as the smallest",
+            hint="Leave out rows without an error bar.",
         )
     return (prediction - truth) / sigma
 
@@ -149,7 +150,8 @@ def interval_coverage(truth, low, high, *, level: float = LEVEL) -> Interval:
     if np.any(low > high):
         raise DataError(
             f"intervals: expected low <= high, received {int((low > high).sum())}"
-            " reversed rows"
+            " reversed rows",
+            hint="Swap the ends of those rows, or take both from one posterior.",
         )
     inside = (low <= truth) & (truth <= high)
     return binomial_interval(int(inside.sum()), inside.size, level=level)

@@ -60,14 +60,22 @@ def reliability(
     """
     came_true, probability = paired(came_true=came_true, probability=probability)
     if not np.isin(came_true, (0.0, 1.0)).all():
-        raise DataError("reliability: expected outcomes of 0 and 1 only")
+        raise DataError(
+            "reliability: expected outcomes of 0 and 1 only, received "
+            f"{np.setdiff1d(came_true, (0.0, 1.0))[:5].tolist()}",
+            hint="Give 1 where the event happened, such as (labels == 2).",
+        )
     if probability.min() < 0.0 or probability.max() > 1.0:
         raise DataError(
             "reliability: expected probabilities in [0, 1], received"
-            f" [{probability.min():.4g}, {probability.max():.4g}]"
+            f" [{probability.min():.4g}, {probability.max():.4g}]",
+            hint="Give probabilities: no logits, and no percentages.",
         )
     if bins < 1:
-        raise DataError(f"reliability: expected 1 bin or more, received {bins}")
+        raise DataError(
+            f"reliability: expected 1 bin or more, received {bins}",
+            hint=f"Leave it out for {BINS}.",
+        )
     if equal_rows:
         rank = np.empty(probability.size, dtype=int)
         rank[np.argsort(probability, kind="stable")] = np.arange(probability.size)
@@ -145,7 +153,8 @@ def class_probabilities(labels, probabilities) -> tuple[np.ndarray, np.ndarray]:
     if probabilities.ndim != 2 or probabilities.shape[1] < 2 or not len(probabilities):
         raise DataError(
             "probabilities: expected (row, class) with two classes or more, received "
-            f"shape {probabilities.shape}"
+            f"shape {probabilities.shape}",
+            hint="Of one event give both columns: numpy.stack([1 - p, p], axis=1).",
         )
     sums = probabilities.sum(axis=1)
     if not (np.abs(sums - 1.0) < 1e-3).all() or probabilities.min() < 0.0:
@@ -166,12 +175,14 @@ def class_labels(labels, table: np.ndarray) -> np.ndarray:
     if labels.shape != (len(table),):
         raise DataError(
             f"labels: expected one for each of {len(table)} rows, received shape "
-            f"{labels.shape}"
+            f"{labels.shape}",
+            hint="Give class numbers: argmax(axis=1) of one-hot labels.",
         )
     classes = np.arange(table.shape[1])
     if not np.isin(labels, classes).all():
         raise DataError(
             f"labels: expected integers from 0 to {classes[-1]}, received "
-            f"{sorted(set(np.unique(labels).tolist()) - set(classes.tolist()))[:5]}"
+            f"{sorted(set(np.unique(labels).tolist()) - set(classes.tolist()))[:5]}",
+            hint="Number classes from 0, in the order of the columns.",
         )
     return labels.astype(int)

@@ -39,7 +39,8 @@ def shear_bias(truth, estimate, *, level: float = LEVEL) -> tuple[Interval, Inte
     if truth.size < 3 or np.ptp(truth) == 0:
         raise DataError(
             f"shear bias: expected three rows or more of different shear, received "
-            f"{truth.size} with a range of {np.ptp(truth):.3g}"
+            f"{truth.size} with a range of {np.ptp(truth):.3g}",
+            hint="Give one component of the shear, of galaxies that differ in it.",
         )
     design = np.stack([truth, np.ones_like(truth)], axis=1)
     found, *_ = np.linalg.lstsq(design, estimate - truth, rcond=None)

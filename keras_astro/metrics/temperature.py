@@ -39,7 +39,8 @@ def fit_temperature(logits, labels) -> float:
     if logits.ndim != 2 or not len(logits) or not np.isfinite(logits).all():
         raise DataError(
             "logits: expected finite numbers (row, class), received shape "
-            f"{logits.shape}"
+            f"{logits.shape} with {np.sum(~np.isfinite(logits))} not finite",
+            hint="Give what the network has before its softmax, rows first.",
         )
     labels = class_labels(labels, logits)
     rows = np.arange(len(labels))

@@ -67,7 +67,8 @@ def _called(members: Sequence[keras.Model]):
     """New named inputs and the outputs of each member, renamed apart, on them."""
     if len(members) < 2:
         raise ConfigError(
-            f"ensemble: expected two members or more, received {len(members)}"
+            f"ensemble: expected two members or more, received {len(members)}",
+            hint="Train the same network again with another seed.",
         )
     shapes = [
         keras.tree.map_structure(lambda x: x.shape, (member.input, member.output))

@@ -132,7 +132,8 @@ def _trunk(x, known, filters: Sequence[int], network: str):
     if network == "xception":
         return xception_encoder(x.shape[1:], 2 * filters[-1], middle=1, **options)(x)
     raise ConfigError(
-        f"model.network = {network}: expected compact, resnet or xception"
+        f"model.network = {network}: expected compact, resnet or xception",
+        hint="Use compact, which learns fastest on a processor.",
     )
 
 

@@ -62,7 +62,8 @@ def with_head(
     if encoder.output_shape != head.input_shape:
         raise ConfigError(
             f"{head.name}: expected a code of shape {head.input_shape}, but "
-            f"{encoder.name} gives {encoder.output_shape}"
+            f"{encoder.name} gives {encoder.output_shape}",
+            hint="Build encoder and head with the same latent_dim.",
         )
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(x.shape[1:], name=x.name, dtype=x.dtype), encoder.input

@@ -97,7 +97,11 @@ def _build(described: dict[str, Any], path: Path) -> keras.Model:
         return _sequential(layers, path)
     if kind in ("Functional", "Model"):
         return _functional(config, path)
-    raise ArtefactError(f"{path}: expected a Sequential or Model, found {kind}")
+    raise ArtefactError(
+        f"{path}: expected a Sequential or Model, found {kind}",
+        hint="Rebuild it as a functional Model of plain layers, and save that in "
+        "Keras 2.",
+    )
 
 
 def _sequential(layers: list[dict[str, Any]], path: Path) -> keras.Model:
@@ -141,10 +145,15 @@ def _layer(described: dict[str, Any], path: Path) -> keras.layers.Layer:
     if activation not in ACTIVATIONS:
         raise ArtefactError(
             f"{path}: {config.get('name')} has the activation {activation!r}; expected "
-            f"one of {', '.join(ACTIVATIONS)}"
+            f"one of {', '.join(ACTIVATIONS)}",
+            hint="Train the network with one of these activations, and save it again.",
         )
     if config.get("data_format", "channels_last") != "channels_last":
-        raise ArtefactError(f"{path}: expected channels last, found channels first")
+        raise ArtefactError(
+            f"{path}: expected channels last, found channels first",
+            hint="Train the network with data_format='channels_last', and save it "
+            "again.",
+        )
     given = {RENAMED.get(k, k): config[k] for k in ALLOWED[kind] if k in config}
     if isinstance(given.get("axis"), list):
         (given["axis"],) = given["axis"]
@@ -165,6 +174,8 @@ def _fill(model: keras.Model, weights: h5py.Group, path: Path) -> None:
         if [a.shape for a in arrays] != wanted:
             raise ArtefactError(
                 f"{path}: {layer.name} should have arrays of shapes {wanted}, found "
-                f"{[a.shape for a in arrays]}"
+                f"{[a.shape for a in arrays]}",
+                hint="Save the whole model again with `model.save('FILE.h5')` in "
+                "Keras 2.",
             )
         layer.set_weights(arrays)

@@ -51,7 +51,8 @@ def recurrent_encoder(
     """
     if cell not in CELLS:
         raise ConfigError(
-            f"recurrent cell: expected one of {sorted(CELLS)}, received {cell!r}"
+            f"recurrent cell: expected one of {sorted(CELLS)}, received {cell!r}",
+            hint="Use gru, which has fewer weights.",
         )
     inputs = _inputs(sequence_shape)
     observed = inputs["mask"] > 0.5

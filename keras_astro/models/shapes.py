@@ -40,7 +40,8 @@ def with_channels(shape: Sequence[int], *, name: str) -> tuple[int, ...]:
         return shape
     raise ConfigError(
         f"{name}: expected a shape (pixel,), (pixel, channel) or (y, x, band), "
-        f"received {shape}"
+        f"received {shape}",
+        hint="Give the shape of one row, without the batch, such as (64, 64, 1).",
     )
 
 

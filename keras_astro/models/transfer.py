@@ -51,7 +51,9 @@ def record_pretraining(
     if rows < 1 or epochs < 1:
         raise ConfigError(
             f"{encoder.name}: a record of pre-training needs rows and epochs, "
-            f"received {rows} and {epochs}"
+            f"received {rows} and {epochs}",
+            hint="Train the encoder first, and say on how many rows and for how many "
+            "epochs.",
         )
     layer = PretrainingRecord(name="pretraining")
     outputs = layer(encoder.output)

@@ -35,7 +35,8 @@ def variational_encoder(encoder: keras.Model) -> keras.Model:
     if not isinstance(last, layers.Dense):
         raise ConfigError(
             f"{encoder.name}: expected an encoder that ends with Dense, found "
-            f"{type(last).__name__}"
+            f"{type(last).__name__}",
+            hint="End the encoder with keras.layers.Dense(latent_dim).",
         )
     # Starts close to a standard deviation of 1 for every row, without being constant.
     log_variance = layers.Dense(

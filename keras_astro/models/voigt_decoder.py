@@ -55,7 +55,11 @@ def voigt_decoder(
         ConfigError: If no line falls on the pixels, or there is but one latent.
     """
     if latent_dim < 2:
-        raise ConfigError("model.latent_dim = 1: the Voigt decoder needs at least 2")
+        raise ConfigError(
+            f"model.latent_dim: expected 2 or more for the Voigt decoder, received "
+            f"{latent_dim}",
+            hint="Use --set model.latent_dim=6, or --set model.decoder=shift.",
+        )
     found = [get_line(name) for name in lines]
     ions = list(dict.fromkeys(line.ion for line in found))
     absorb = voigt_layer(

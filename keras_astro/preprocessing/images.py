@@ -91,7 +91,10 @@ class AsinhStretch(keras.layers.Layer):
     def __init__(self, softening: float, **kwargs):
         super().__init__(**kwargs)
         if not softening > 0:
-            raise ConfigError(f"softening should be positive, received {softening}")
+            raise ConfigError(
+                f"softening: expected above 0, received {softening}",
+                hint="Give 0.1, for example: a tenth of the peak.",
+            )
         self.softening = softening
 
     def call(self, images):

@@ -22,6 +22,11 @@ from keras_astro.preprocessing.spectrum_steps import (
     Spectra,
 )
 
+HINT = (
+    "The steps are air_to_vacuum, vacuum_to_air, rest_frame (velocity_kms), mask "
+    "(ranges_angstrom) and resample (start_angstrom, stop_angstrom, pixels, spacing)."
+)
+
 Step = Annotated[Medium | RestFrame | Mask | Resample, Field(discriminator="step")]
 
 
@@ -48,7 +53,10 @@ class Preparation(Section):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(map(str, first["loc"]))
-            raise ConfigError(f"{where}: {key}: {first['msg']}") from error
+            raise ConfigError(
+                f"{where}: {key}: {first['msg']}, received {str(first['input'])[:60]}",
+                hint=HINT,
+            ) from error
 
     def to_json(self) -> list[dict[str, Any]]:
         """The steps as JSON values, which `read` takes back."""

@@ -95,7 +95,8 @@ class CgmSimulation:
         """
         if name not in PRESETS:
             raise ConfigError(
-                f"simulation.preset = {name}: expected one of {', '.join(PRESETS)}"
+                f"simulation.preset = {name}: expected one of {', '.join(PRESETS)}",
+                hint="Use --set simulation.preset=single-cloud, the default.",
             )
         return cls(**PRESETS[name])
 

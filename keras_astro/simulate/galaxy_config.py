@@ -56,7 +56,8 @@ class GalaxySimulation:
         """
         if name not in PRESETS:
             raise ConfigError(
-                f"simulation.preset = {name}: expected one of {', '.join(PRESETS)}"
+                f"simulation.preset = {name}: expected one of {', '.join(PRESETS)}",
+                hint="Use --set simulation.preset=v3, the default.",
             )
         return cls(**PRESETS[name])
 

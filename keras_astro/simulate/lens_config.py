@@ -86,7 +86,9 @@ class LensingSimulation:
         """
         if name not in PRESETS:
             raise ConfigError(
-                f"simulation.preset = {name}: expected one of {', '.join(PRESETS)}"
+                f"simulation.preset or physics.preset = {name}: expected one of "
+                f"{', '.join(PRESETS)}",
+                hint="Use default, or slc for lenses as in the challenge images.",
             )
         return cls(**PRESETS[name])
 

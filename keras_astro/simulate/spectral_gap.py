@@ -76,7 +76,9 @@ class SpectralGap:
         }
         if name not in presets:
             raise ConfigError(
-                f"simulation.gap = {name}: expected one of {', '.join(presets)}"
+                f"simulation.gap = {name}: expected one of {', '.join(presets)}",
+                hint="Use --set simulation.gap=noisy, the default, or observed for "
+                "all of it.",
             )
         return cls(**presets[name])
 

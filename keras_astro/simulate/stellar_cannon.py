@@ -128,7 +128,8 @@ def read_cannon(path: Path) -> CannonModel:
     if names != LABELS or theta.shape != shape:
         raise DataError(
             f"{path}: expected labels {LABELS} and coefficients of shape {shape}, "
-            f"found {names} and {theta.shape}"
+            f"found {names} and {theta.shape}",
+            hint="Install its package again: pip install --force-reinstall thedoppler",
         )
     # As The Cannon scales labels: the median, and the width that holds 95 % of nodes.
     low, middle, high = np.percentile(nodes, [2.5, 50, 97.5], axis=0)

@@ -60,7 +60,8 @@ class StellarSimulation:
         """
         if name not in PRESETS:
             raise ConfigError(
-                f"simulation.preset = {name}: expected one of {', '.join(PRESETS)}"
+                f"simulation.preset = {name}: expected one of {', '.join(PRESETS)}",
+                hint="Use m-dwarf, a toy, or cannon, which needs keras-astro[stellar].",
             )
         return cls(**PRESETS[name])
 

@@ -147,7 +147,11 @@ def launch(
             return
         end = _named(code)
         if code in FINAL:
-            error = KastroError(f"worker {index} {end}, so all {workers} ended")
+            error = KastroError(
+                f"worker {index} {end}, so all {workers} ended",
+                hint=f"Mend what worker {index} says above, then give the same command "
+                "again.",
+            )
             error.exit_code = code
             raise error
         words = resumed(words)

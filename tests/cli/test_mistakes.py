@@ -46,7 +46,8 @@ def test_unknown_task(kastro, verb):
 )
 def test_wrong_settings(kastro, tmp_path, setting, words):
     command = "simulate", "lensing", "-n", 3, "-o", "a.h5", "--set", setting
-    kastro(*command, cwd=tmp_path).refused(3, words)
+    answer = kastro(*command, cwd=tmp_path).refused(3, words)
+    assert len(answer.err.splitlines()) == 2
     assert list(tmp_path.iterdir()) == []
 
 
@@ -154,6 +155,18 @@ def test_a_model_that_is_none(kastro, store, tmp_path, verb):
         ["--data", store] if verb == "evaluate" else [store, "-o", tmp_path / "a.csv"]
     )
     kastro(verb, tmp_path / "a.tflite", *more).refused(5, "a.tflite")
+
+
+def test_pages_that_cannot_be(kastro):
+    answer = kastro("explore", "--set", "seed=1").refused(2, "exactly one", "found 0")
+    assert "kastro explore RUN" in answer.err
+    answer = kastro("explore", "cgm", "cgm").refused(2, "models of cgm, cgm")
+    assert "--port 0" in answer.err
+
+
+def test_an_artefact_needs_rows(kastro):
+    answer = kastro("evaluate", "preset:lensing").refused(2, "expected --data")
+    assert "kastro simulate lensing -n 1000 -o lensing.h5" in answer.err
 
 
 def test_a_folder_that_is_no_run(kastro, tmp_path):

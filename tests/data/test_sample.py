@@ -26,9 +26,9 @@ def sample(rows=6, **targets):
 @pytest.mark.parametrize(
     ("inputs", "targets", "words"),
     [
-        ({}, {}, "no input arrays"),
+        ({}, {}, "expected inputs, found no input arrays"),
         ({"flux": np.ones((3, 2))}, {"logg": np.ones(4)}, "row counts"),
-        ({"other": np.ones((3, 2))}, {}, "inputs/flux is missing"),
+        ({"other": np.ones((3, 2))}, {}, "inputs/flux is missing, found other"),
         ({"flux": np.ones(3)}, {}, "axes (row, wavelength), found shape (3,)"),
         ({"flux": np.ones((3, 2))}, {"logg": np.ones((3, 1))}, "axes (row)"),
         ({"flux": np.ones((3, 2))}, {"logg": np.float32(1)}, "row counts"),
@@ -39,6 +39,7 @@ def test_impossible_rows_are_refused(refused, inputs, targets, words):
     with refused(DataError, "stars.h5", words) as caught:
         Sample(SCHEMA, inputs, targets, name="stars.h5")
     assert caught.value.exit_code == 4
+    assert caught.value.hint
 
 
 def test_names_and_groups_have_defaults():

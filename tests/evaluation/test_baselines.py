@@ -73,12 +73,11 @@ def test_exact_neighbours_are_no_division_by_zero():
     assert scores.tolist() == [0.0]
 
 
-def test_unfit_inputs_are_refused(rings):
+def test_unfit_inputs_are_refused(rings, refused):
     train, test, _ = rings
-    with pytest.raises(ArtefactError, match="before it was fitted"):
-        PcaResidual().score(test)
-    with pytest.raises(ArtefactError, match="before it was fitted"):
-        TangentResidual().score(test)
+    for model in (PcaResidual(), TangentResidual()):
+        with refused(ArtefactError, "expected a fit", "none", hint="Call fit(images)"):
+            model.score(test)
     with pytest.raises(DataError, match="fitted on 256 pixels an image, received 64"):
         PcaResidual(components=2).fit(train).score(test[:, ::2, ::2])
     with pytest.raises(DataError, match="NaN"):

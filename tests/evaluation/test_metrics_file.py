@@ -52,8 +52,9 @@ def test_no_metrics_are_an_empty_object(tmp_path):
 )
 def test_what_json_readers_cannot_use_is_refused(tmp_path, value, message):
     path = tmp_path / "metrics.json"
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as caught:
         write_metrics(path, {"auc": value})
+    assert caught.value.hint
     assert not path.exists()
 
 

@@ -33,8 +33,8 @@ def test_baselines_may_carry_labels():
     assert "does NOT beat ring radius (0.99)" in second.text
 
 
-def test_an_unmeasured_baseline_is_named():
-    with pytest.raises(DataError, match="auc_tangent not among"):
+def test_an_unmeasured_baseline_is_named(refused):
+    with refused(DataError, "auc_tangent not among", hint="Put auc_tangent into"):
         against_baselines({"auc": 0.9, "auc_pca": 0.8}, "auc", ["pca", "tangent"])
 
 

@@ -297,7 +297,7 @@ def test_an_artefact_says_that_it_has_no_rows(artefact, lens_run, refused):
     opened = open_target(artefact("tflite").path, story=lambda _: None)
     explorer = Explorer([opened])
     assert explorer.scene("lensing", {})["model"]
-    with refused(UsageError, "--data"):
+    with refused(UsageError, "--data", hint="kastro explore MODEL --data PATH"):
         explorer.worst("lensing")
 
 

@@ -139,6 +139,7 @@ def test_a_wrong_question_is_answered_in_words(served, path, word):
     status, answer = served.get(path)
     assert status == 400
     assert word in answer["error"]
+    assert answer["hint"]
 
 
 def test_what_is_not_there_is_not_found(served):

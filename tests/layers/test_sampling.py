@@ -121,8 +121,9 @@ def test_flow_needs_two_latents():
     [{"prior": "cauchy"}, {"kl_weight": -1}, {"prior": MixturePrior(2)}],
 )
 def test_unfit_options_are_refused(options):
-    with pytest.raises(ConfigError, match="expected"):
+    with pytest.raises(ConfigError, match="expected") as caught:
         VariationalCode(3, **options)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("prior", PRIORS)

@@ -160,7 +160,7 @@ def test_far_raw_outputs_stay_finite():
 
 
 def test_an_unknown_kind_is_refused(refused):
-    with refused(ConfigError, "gaussian", "studentt"):
+    with refused(ConfigError, "gaussian", "studentt", hint="covariance where"):
         raw_width("studentt", 2)
     with refused(ConfigError, "received 0 and 1"):
         raw_width("gaussian", 0)
@@ -170,14 +170,14 @@ def test_an_unknown_kind_is_refused(refused):
     ("kind", "width"), [("gaussian", 3), ("covariance", 3), ("covariance", 4)]
 )
 def test_outputs_of_another_head_are_refused(refused, kind, width):
-    with refused(DataError, kind, f"gives {width} outputs"):
+    with refused(DataError, kind, f"gives {width} outputs", hint="2 P outputs"):
         predictive(kind, np.zeros((2, width)))
 
 
 def test_mixture_outputs_of_another_width_are_refused(refused):
     with refused(DataError, "mixture of 4", "gives 13 outputs"):
         predictive("mixture", np.zeros((2, 13)))
-    with refused(DataError, "expected (row, output)"):
+    with refused(DataError, "expected (row, output)", hint="raw[None]"):
         predictive("mixture", np.zeros(20))
     with refused(DataError, "between 0 and 1", "received 1"):
         predictive("mixture", np.zeros((1, 28))).quantile(1)

@@ -29,7 +29,7 @@ def test_too_few_rows_are_refused(refused, level, least):
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -1.0, float("nan")])
 def test_impossible_levels_are_refused(refused, level):
-    with refused(DataError, "expected between 0 and 1"):
+    with refused(DataError, "expected between 0 and 1", hint="divide percentages"):
         conformal_quantile(np.arange(9.0), level=level)
 
 

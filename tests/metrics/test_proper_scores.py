@@ -52,5 +52,5 @@ def test_brier_score_by_hand():
 
 
 def test_draws_that_do_not_match_are_refused(refused):
-    with refused(DataError, "(2, 2 draws or more)", "(2, 1)"):
+    with refused(DataError, "(2, 2 draws or more)", "(2, 1)", hint="twice"):
         crps_samples([0.0, 1.0], [[0.0], [1.0]])

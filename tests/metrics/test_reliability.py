@@ -64,21 +64,21 @@ def test_classwise_error_sees_what_the_top_label_hides():
 def test_logits_are_refused(refused):
     with refused(DataError, "add up to 1", hint="not logits"):
         top_label_reliability([0], [[3.0, 1.0]])
-    with refused(DataError, "[0, 1]", "1.5"):
+    with refused(DataError, "[0, 1]", "1.5", hint="no percentages"):
         reliability([1], [1.5])
 
 
 def test_other_outcomes_are_refused(refused):
-    with refused(DataError, "0 and 1 only"):
+    with refused(DataError, "0 and 1 only, received [", hint="happened"):
         reliability([2, 0], [0.5, 0.5])
-    with refused(DataError, "1 bin or more"):
+    with refused(DataError, "1 bin or more", hint="Leave it out"):
         reliability([1, 0], [0.5, 0.5], bins=0)
 
 
 def test_foreign_labels_are_refused(refused):
     with refused(DataError, "integers from 0 to 1", "[2]"):
         top_label_reliability([0, 2], [[0.5, 0.5]] * 2)
-    with refused(DataError, "each of 2 rows", "(3,)"):
+    with refused(DataError, "each of 2 rows", "(3,)", hint="argmax"):
         top_label_reliability([0, 1, 1], [[0.5, 0.5]] * 2)
-    with refused(DataError, "two classes or more"):
+    with refused(DataError, "two classes or more", hint="[1 - p, p]"):
         top_label_reliability([0, 1], [0.5, 0.5])

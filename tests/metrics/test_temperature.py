@@ -51,7 +51,7 @@ def test_no_best_temperature_is_said(refused, labels, reason):
 
 
 def test_bad_logits_are_refused(refused):
-    with refused(DataError, "finite numbers (row, class)"):
+    with refused(DataError, "numbers (row, class)", "not finite", hint="softmax"):
         fit_temperature([[np.nan, 0.0]], [0])
     with refused(DataError, "integers from 0 to 1"):
         fit_temperature([[1.0, 0.0]], [2])

@@ -176,12 +176,13 @@ def test_denoisers_add_to_the_input(build):
 
 
 def test_a_head_of_another_width_is_refused(refused):
-    with refused(ConfigError, "class_head", "(None, 3)", "encoder", "(None, 2)"):
+    words = "class_head", "(None, 3)", "encoder", "(None, 2)"
+    with refused(ConfigError, *words, hint="same latent_dim"):
         with_head(dense_encoder(5, 2), class_head(3, 2))
 
 
 def test_a_shape_of_four_axes_is_refused(refused):
-    with refused(ConfigError, "residual", "(2, 2, 2, 1)"):
+    with refused(ConfigError, "residual", "(2, 2, 2, 1)", hint="without the batch"):
         with_channels((2, 2, 2, 1), name="residual")
 
 

@@ -68,7 +68,7 @@ def test_members_that_do_not_match_are_refused(refused):
     _, other = members(1, parameters=3)
     with refused(ConfigError, "member 1", "member 0"):
         regression_ensemble([two[0], other[0]])
-    with refused(ConfigError, "two members or more, received 1"):
+    with refused(ConfigError, "two members or more, received 1", hint="seed"):
         regression_ensemble(two[:1])
     with refused(ConfigError, "(mean, sd)", hint="PredictiveMoments"):
         regression_ensemble([class_head(4, 3), class_head(4, 3)])

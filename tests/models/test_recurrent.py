@@ -87,5 +87,5 @@ def test_any_number_of_steps_cannot_be_unrolled(refused):
 
 
 def test_an_unknown_cell_is_refused(refused):
-    with refused(ConfigError, "'rnn'", "gru", "lstm"):
+    with refused(ConfigError, "'rnn'", "gru", "lstm", hint="Use gru"):
         recurrent_encoder((STEPS, FEATURES), 2, cell="rnn")

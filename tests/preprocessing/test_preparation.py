@@ -74,6 +74,8 @@ def test_mistakes_are_named(steps, words):
     with pytest.raises(ConfigError) as found:
         made(*steps)
     assert words in str(found.value)
+    assert "received" in str(found.value)
+    assert "resample (start_angstrom, " in found.value.hint
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_single_clouds_have_the_columns_of_published_haloes():
 
 
 def test_unknown_presets_are_refused(refused):
-    with refused(ConfigError, "noisy", "single-cloud"):
+    with refused(ConfigError, "noisy", "multi-cloud", hint="preset=single-cloud"):
         CgmSimulation.preset("noisy")
 
 

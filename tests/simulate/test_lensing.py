@@ -178,8 +178,9 @@ def test_unmatched_masses_give_anomalies_away(preset, n):
     assert ks_2samp(smooth, anomalous).pvalue < 0.001
 
 
-def test_unknown_preset():
-    with pytest.raises(ConfigError, match="expected one of default"):
+def test_unknown_preset(refused):
+    words = "physics.preset = none", "expected one of default"
+    with refused(ConfigError, *words, hint="Use default, or slc"):
         LensingSimulation.preset("none")
 
 

@@ -84,6 +84,7 @@ def test_telluric_lines_stay_with_the_observer():
     assert shift[np.argmax(match)] == pytest.approx(30.0 / pixel_kms, abs=1.5)
 
 
-def test_unknown_preset_is_refused():
-    with pytest.raises(ConfigError, match="clean, noisy, observed"):
+def test_unknown_preset_is_refused(refused):
+    words = "simulation.gap = dirty", "clean, noisy, observed"
+    with refused(ConfigError, *words, hint="--set simulation.gap=noisy"):
         SpectralGap.preset("dirty")

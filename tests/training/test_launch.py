@@ -54,6 +54,7 @@ def test_a_refusal_is_final_and_ends_the_others_at_once(run, tmp_path):
     with pytest.raises(KastroError, match="worker 1 ended with code 4") as caught:
         run("if index == 1: sys.exit(4)\ntime.sleep(60)")
     assert caught.value.exit_code == 4
+    assert "what worker 1 says" in caught.value.hint
     assert time.monotonic() - begun < 50
     assert [len(p.read_text().splitlines()) for p in tmp_path.iterdir()] == [1, 1]
 

@@ -104,8 +104,8 @@ def test_objectives_without_quality_first_are_refused(names):
         make_config(f"tune.objectives={names}")
 
 
-def test_several_objectives_need_a_converter(tmp_path):
-    with pytest.raises(UsageError, match="latency need a converter"):
+def test_several_objectives_need_a_converter(tmp_path, refused):
+    with refused(UsageError, "latency need a converter", hint="Give convert"):
         run_search(tmp_path / "a", BOTH)
     assert not (tmp_path / "a").exists()
 

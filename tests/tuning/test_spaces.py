@@ -96,8 +96,9 @@ def test_nothing_left_to_search_is_refused():
         only.around(make_config())
 
 
-def test_space_of_another_task_is_refused():
-    with pytest.raises(UsageError, match="a lensing space cannot search a demo run"):
+def test_space_of_another_task_is_refused(refused):
+    words = "a lensing space cannot search a demo run"
+    with refused(UsageError, words, hint="load_config('lensing')"):
         SPACE.around(RunConfig(task="demo"))
 
 

@@ -249,7 +249,9 @@ def field_map(record: Record) -> FieldMap:
         return ZTF_1 if "alertId" in record else ZTF
     raise DataError(
         "expected a ZTF packet with a candidate or a Rubin packet with a diaSource, "
-        f"found the fields {', '.join(map(str, list(record)[:6])) or 'none'}"
+        f"found the fields {', '.join(map(str, list(record)[:6])) or 'none'}",
+        hint="Give packets as ZTF or Rubin send them, or stamps as .npz, (row, y, x, "
+        "3).",
     )
 
 

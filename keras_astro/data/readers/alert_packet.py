@@ -58,7 +58,10 @@ def read_alert(record: Record) -> Alert:
     fields = field_map(record)
     name = first_found(record, fields.id)
     if name is None:
-        raise DataError(f"expected an alert number, found none in {fields.id[0]}")
+        raise DataError(
+            f"expected an alert number, found none in {fields.id[0]}",
+            hint=f"Put it into {fields.id[0]}, or give the stamps alone as .npz.",
+        )
     time = number(look_up(record, fields.time[0]))
     version = str(record.get("schemavsn") or fields.versions)
     return Alert(
@@ -82,7 +85,11 @@ def read_stamps(record: Record, fields: FieldMap) -> np.ndarray:
     for channel, name in enumerate(fields.cutouts):
         data = cutout_bytes(record.get(name))
         if data is None:
-            raise DataError(f"expected the cutout {name}, found none")
+            raise DataError(
+                f"expected the cutout {name}, found none",
+                hint=f"Give packets with all of {', '.join(fields.cutouts)}: some "
+                "streams leave them out.",
+            )
         try:
             pixels, header = read_cutout(data)
             source = source_pixel(record, fields, pixels.shape, header)
@@ -91,7 +98,10 @@ def read_stamps(record: Record, fields: FieldMap) -> np.ndarray:
             raise DataError(f"{name}: {error}", hint=error.hint) from error
         middle = planes[channel, fields.side // 2, fields.side // 2]
         if np.isnan(middle) and np.isnan(planes[channel]).all():
-            raise DataError(f"{name}: expected pixels, found none that is valid")
+            raise DataError(
+                f"{name}: expected pixels, found none that is valid",
+                hint="Look at the cutout: NaN and fill values count as no data.",
+            )
     return np.ascontiguousarray(np.moveaxis(planes, 0, -1))
 
 

@@ -14,7 +14,7 @@ from keras_astro.data.readers.alert_fields import ZTF_BANDS, ztf_features
 from keras_astro.data.readers.alert_packet import Alert, read_alert
 from keras_astro.data.readers.arrays import ID_NAMES, first_of, load_npz
 from keras_astro.data.readers.avro import Schemas, read_packets
-from keras_astro.data.readers.files import OnBad
+from keras_astro.data.readers.files import ASIDE, OnBad
 from keras_astro.data.sample import MemorySource, Sample, Schema, Source
 from keras_astro.data.store import StoreSource, open_hdf5, reading
 from keras_astro.errors import DataError
@@ -62,7 +62,7 @@ def open_alerts(
         f"unknown suffix {path.suffix!r}",
         hint="A pickle of arrays is read by: kastro data convert --from-pickle"
         if name.endswith((".pkl", ".pickle"))
-        else None,
+        else "Save stamps (row, y, x, 3) as .npz; packets end with .avro.",
     )
 
 
@@ -102,7 +102,13 @@ def packets(files: Sequence[Path], schemas: Schemas) -> Iterator[tuple[str, obje
                 except DataError as error:
                     yield name, error
         except OSError as error:
-            yield file.name, DataError(f"cannot be read ({error.strerror or error})")
+            yield (
+                file.name,
+                DataError(
+                    f"cannot be read ({error.strerror or error})",
+                    hint="Check that the file exists and may be read.",
+                ),
+            )
         except DataError as error:
             yield file.name, error
 
@@ -123,7 +129,7 @@ def open_packets(path: Path, schema: Schema, *, on_bad, progress) -> MemorySourc
         elif on_bad == "raise":
             raise DataError(
                 f"{path}: {found}" if path.is_file() else f"{path}: {name}: {found}",
-                hint="Remove the packet, or use --on-bad quarantine.",
+                hint=f"{found.hint or 'Download it again.'} {ASIDE}",
             )
         else:
             bad.append((name, str(found)))
@@ -143,7 +149,7 @@ def open_packets(path: Path, schema: Schema, *, on_bad, progress) -> MemorySourc
     if odd and on_bad == "raise":
         raise DataError(
             f"{path}: {odd[0][0]}: {odd[0][1]}",
-            hint="Give surveys one by one, or use --on-bad quarantine.",
+            hint=f"Give surveys one by one. {ASIDE}",
         )
     source = MemorySource(alerts_sample(alerts, schema, str(path)))
     source.quarantined = bad

@@ -142,7 +142,9 @@ def _labels(
     if values.ndim != 2 or values.shape[1] != len(columns):
         raise DataError(
             f"{name}: expected {label} of shape (row, {len(columns)}) with columns "
-            f"{', '.join(columns)}, found {values.shape}"
+            f"{', '.join(columns)}, found {values.shape}",
+            hint=f"Give {label} these columns in this order, or each as an array of "
+            "its own name.",
         )
     return dict(zip(columns, values.astype("float32").T, strict=True))
 

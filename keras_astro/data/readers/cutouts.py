@@ -15,6 +15,7 @@ BLOCK = 2880
 CARD = 80
 # The largest cutout of any survey is a fiftieth of that; a bomb is larger.
 MOST_BYTES = 16 << 20
+AGAIN = "Download the packet again."
 
 
 def read_cutout(data: bytes) -> tuple[np.ndarray, dict[str, str]]:
@@ -47,7 +48,9 @@ def read_cutout(data: bytes) -> tuple[np.ndarray, dict[str, str]]:
     count = shape[0] * shape[1]
     if len(plain) < start + 4 * count:
         raise DataError(
-            f"expected {shape[0]} x {shape[1]} pixels, found {len(plain) - start} bytes"
+            f"expected {shape[0]} x {shape[1]} pixels of 4 bytes, found "
+            f"{len(plain) - start} bytes",
+            hint=AGAIN,
         )
     pixels = np.frombuffer(plain, ">f4", count, start)
     return pixels.reshape(shape).astype(np.float32), header
@@ -59,12 +62,17 @@ def _gunzip(data: bytes) -> bytes:
         unpack = isal_zlib.decompressobj(31)
         plain = unpack.decompress(data, MOST_BYTES)
         if unpack.unconsumed_tail:
-            raise DataError(f"expected a cutout, found more than {MOST_BYTES} bytes")
+            raise DataError(
+                f"expected a cutout, found more than {MOST_BYTES} bytes",
+                hint="Cut the stamp smaller: no survey's takes a fiftieth of that.",
+            )
         if not unpack.eof:
-            raise DataError("expected a gzip file, found one truncated")
+            raise DataError("expected a gzip file, found one truncated", hint=AGAIN)
         return plain if not unpack.unused_data else gzip.decompress(data)
     except (isal_zlib.error, OSError, EOFError) as error:
-        raise DataError(f"expected a gzip file, found one damaged ({error})") from error
+        raise DataError(
+            f"expected a gzip file, found one damaged ({error})", hint=AGAIN
+        ) from error
 
 
 def _header(plain: bytes) -> tuple[dict[str, str], int]:
@@ -78,7 +86,10 @@ def _header(plain: bytes) -> tuple[dict[str, str], int]:
         if card[8:9] == b"=":
             text = card[9:].decode("latin-1")
             cards[keyword.decode("latin-1")] = text.split("/")[0].strip()
-    raise DataError("expected a FITS file, found no header with an END")
+    raise DataError(
+        "expected a FITS file, found no header with an END",
+        hint="Give the bytes of a FITS file, gzipped or not, as surveys send them.",
+    )
 
 
 def _plain_image(header: dict[str, str]) -> tuple[int, int] | None:
@@ -99,7 +110,10 @@ def _with_astropy(plain: bytes) -> np.ndarray:
 
     array = first_image(io.BytesIO(plain), "cutout")
     if array.ndim != 2:
-        raise DataError(f"expected an image (y, x), found {array.ndim} axes")
+        raise DataError(
+            f"expected an image (y, x), found {array.ndim} axes",
+            hint="Save one band a cutout: numpy.squeeze takes out axes of length 1.",
+        )
     return array
 
 
@@ -135,7 +149,9 @@ def centred(
     if rows.start >= rows.stop or columns.start >= columns.stop:
         raise DataError(
             f"expected a source at row {row}, column {column} inside of a cutout of "
-            f"{height} x {width} pixels"
+            f"{height} x {width} pixels",
+            hint="Count rows and columns from 0, or leave the source out for the "
+            "middle.",
         )
     out[rows, columns] = pixels[
         rows.start - top : rows.stop - top, columns.start - left : columns.stop - left

@@ -55,11 +55,17 @@ def read_line_table(path: Path) -> LineTable:
     tail = tuple(LABELS)
     if len(header) < 4 or tuple(header[-2:]) != tail:
         raise DataError(
-            f"{path}: expected the header to end with {', '.join(tail)}, found "
-            f"{', '.join(header[-2:])}"
+            f"{path}: expected a header of four columns or more that end with "
+            f"{', '.join(tail)}, found {', '.join(header[-2:])} of {len(header)}",
+            hint="Name the columns: star, wavelengths in angstrom, FeH (dex), Teff "
+            "(kelvin).",
         )
     if not rows:
-        raise DataError(f"{path}: expected a row a star, found none")
+        raise DataError(
+            f"{path}: expected a row a star, found none",
+            hint="Add a line a star: its name, a width in milliangstrom for each "
+            "line, FeH, Teff.",
+        )
     wavelength = _numbers(path, 1, header[1:-2], len(header) - 3)
     values = np.stack(
         [_numbers(path, i, row[1:], len(header) - 1) for i, row in enumerate(rows, 2)]
@@ -85,12 +91,20 @@ def star_name(text: str) -> str:
 def _numbers(path: Path, line: int, cells: list[str], expected: int) -> np.ndarray:
     if len(cells) != expected:
         raise DataError(
-            f"{path} line {line}: expected {expected} numbers, found {len(cells)}"
+            f"{path} line {line}: expected {expected} numbers, found {len(cells)}",
+            hint="Give a width for each wavelength of the header, then FeH and Teff.",
         )
     try:
         values = np.array([float(cell) for cell in cells])
     except ValueError as error:
-        raise DataError(f"{path} line {line}: {error}") from error
+        raise DataError(
+            f"{path} line {line}: expected numbers ({error})",
+            hint="Write plain numbers with a point; only the first column is text.",
+        ) from error
     if not np.isfinite(values).all():
-        raise DataError(f"{path} line {line}: expected finite numbers only")
+        raise DataError(
+            f"{path} line {line}: expected finite numbers, found "
+            f"{np.sum(~np.isfinite(values))} NaN or infinite",
+            hint="Leave out stars, or lines of all stars, that were not measured.",
+        )
     return values

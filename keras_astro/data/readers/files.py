@@ -14,6 +14,9 @@ from keras_astro.errors import DataError
 
 OnBad = Literal["raise", "quarantine"]
 
+# What every verb can do with a file that cannot be read.
+ASIDE = "Or set it aside: --on-bad quarantine of kastro predict and data convert."
+
 LABELS = {"no_sub": 0, "sub": 1}
 
 
@@ -77,11 +80,11 @@ class FileSource(Source):
     def decode(self, index: int) -> np.ndarray:
         """The image of a row, checked for size and finite pixels."""
         member = self.members[index]
-        array, wrong = self._try(member, expected=getattr(self, "shape", None))
+        array, wrong, mend = self._try(member, expected=getattr(self, "shape", None))
         if array is None or wrong:
             raise DataError(
                 f"{self.name}: {member}: {wrong}",
-                hint="Remove or repair the file, or use --on-bad quarantine.",
+                hint=f"{mend} {ASIDE}",
             )
         return array
 
@@ -99,18 +102,21 @@ class FileSource(Source):
     def facts(self):
         return {"id": self.ids, "group": self.ids, "is_anomaly": self.labels}
 
-    def _try(self, member, expected=None) -> tuple[np.ndarray | None, str | None]:
+    def _try(self, member, expected=None) -> tuple[np.ndarray | None, str | None, str]:
+        """The image, what is wrong with it, and how that is mended."""
         try:
             array = self.read_array(member)
         except DataError as error:
-            return None, str(error).removeprefix(f"{member}: ")
-        return array, fault(array, expected=expected)
+            wrong = str(error).removeprefix(f"{member}: ")
+            return None, wrong, error.hint or "Repair the file."
+        mend = "All images need one size and finite pixels."
+        return array, fault(array, expected=expected), mend
 
     def _set_bad_aside(self, progress) -> None:
         shapes: dict[str, tuple[int, ...]] = {}
         reasons: dict[str, str] = {}
         for i, member in enumerate(self.members):
-            array, wrong = self._try(member)
+            array, wrong, _ = self._try(member)
             if array is None or wrong:
                 reasons[member] = wrong or ""
             else:

@@ -86,7 +86,8 @@ def read_image(path: Path, name: str | None = None) -> np.ndarray:
             return first_image(file, name)
     except OSError as error:
         raise DataError(
-            f"{name}: cannot be read ({error.strerror or error})"
+            f"{name}: cannot be read ({error.strerror or error})",
+            hint="Check that the file exists and may be read.",
         ) from error
 
 

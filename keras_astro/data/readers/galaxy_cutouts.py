@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_astro.data.readers.files import OnBad
+from keras_astro.data.readers.files import ASIDE, OnBad
 from keras_astro.data.readers.fits import SUFFIXES
 from keras_astro.data.readers.galaxy_files import Cutout, read_cutouts, size
 from keras_astro.data.readers.images import visible
@@ -60,14 +60,14 @@ class GalaxyCutouts(Source):
     ):
         self.name, self.schema, self.files = name, schema, files
         self.rows: list[Row] = []
-        self._latest: tuple[str, list[Cutout | str]] = ("", [])
+        self._latest: tuple[str, list[Cutout | DataError]] = ("", [])
         ids, faults, shapes = [], [], Counter()
         for i, file in enumerate(files):
             cutouts = self._read(file)
             self.rows += [Row(file, place) for place in range(len(cutouts))]
             ids += _ids(file, len(cutouts))
             shapes.update(c.image.shape for c in cutouts if isinstance(c, Cutout))
-            faults += [c for c in cutouts if isinstance(c, str)][:1]
+            faults += [c for c in cutouts if isinstance(c, DataError)][:1]
             if progress:
                 progress(i + 1, len(files))
         self.ids = np.array(ids, str)
@@ -76,8 +76,9 @@ class GalaxyCutouts(Source):
             raise DataError(
                 f"{name}: none of {len(files)} files can be used; the first, "
                 f"{next(iter(files), '')}: {faults[0] if faults else 'no image'}",
-                hint="docs/galaxies.md names the keywords and extensions that are "
-                "read.",
+                hint=faults[0].hint
+                if faults
+                else "Give a FITS file, or a folder of FITS files.",
             )
         if on_bad == "raise":
             self._refuse_faults()
@@ -93,7 +94,11 @@ class GalaxyCutouts(Source):
         for row, index in enumerate(indices):
             file, place = self.rows[index]
             cutout = self._read(file)[place]
-            fault = cutout if isinstance(cutout, str) else self._wrong_size(cutout)
+            fault = (
+                str(cutout)
+                if isinstance(cutout, DataError)
+                else self._wrong_size(cutout)
+            )
             faults.append(fault)
             if not fault:
                 y, x = (
@@ -120,21 +125,26 @@ class GalaxyCutouts(Source):
             "is_anomaly": np.zeros(len(self), "uint8"),
         }
 
-    def _read(self, file: str) -> list[Cutout | str]:
+    def _read(self, file: str) -> list[Cutout | DataError]:
         """The galaxies of a file, or what is wrong with it."""
         # Rows are asked for in order: a cube is not read again for each of them.
         if self._latest[0] != file:
             self._latest = file, self._read_again(file)
         return self._latest[1]
 
-    def _read_again(self, file: str) -> list[Cutout | str]:
+    def _read_again(self, file: str) -> list[Cutout | DataError]:
         try:
             with self.files[file].open("rb") as opened:
                 return read_cutouts(opened, file)
         except DataError as error:
-            return [str(error).removeprefix(f"{file}: ")]
+            return [DataError(str(error).removeprefix(f"{file}: "), hint=error.hint)]
         except OSError as error:
-            return [f"cannot be read ({error.strerror or error})"]
+            return [
+                DataError(
+                    f"cannot be read ({error.strerror or error})",
+                    hint="Check that the file exists and may be read.",
+                )
+            ]
 
     def _wrong_size(self, cutout: Cutout) -> str:
         more = np.subtract(cutout.image.shape, self.shape)
@@ -147,9 +157,12 @@ class GalaxyCutouts(Source):
             meta = self.read(start, start + 256).meta
             bad = np.flatnonzero(meta["fault"] != "")
             if len(bad):
+                file, place = self.rows[start + bad[0]]
+                fault = self._read(file)[place]
+                mend = (isinstance(fault, DataError) and fault.hint) or "Repair it."
                 raise DataError(
                     f"{self.name}: {meta['id'][bad[0]]}: {meta['fault'][bad[0]]}",
-                    hint="Remove or repair the file, or use --on-bad quarantine.",
+                    hint=f"{mend} {ASIDE}",
                 )
 
 

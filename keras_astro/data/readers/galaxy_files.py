@@ -41,7 +41,7 @@ class Cutout:
     pixel_scale_arcsec: float
 
 
-def read_cutouts(file: BinaryIO, name: str) -> list[Cutout | str]:
+def read_cutouts(file: BinaryIO, name: str) -> list[Cutout | DataError]:
     """Reads the galaxies of a file: of each its cutout, or what is wrong with it.
 
     The first image and those named like it, a number at the end apart, hold galaxies:
@@ -57,16 +57,20 @@ def read_cutouts(file: BinaryIO, name: str) -> list[Cutout | str]:
     hdus = [(_kind(n), header, pixels) for n, header, pixels in read_hdus(file, name)]
     first = next((kind for kind, *_ in hdus if kind not in card.COMPANIONS), None)
     if first is None:
-        raise DataError("expected an image in the FITS file, found none")
+        raise DataError(
+            "expected an image in the FITS file, found none",
+            hint="Save the galaxy (y, x) in the primary, or in an extension such as "
+            "SCI.",
+        )
     images = [(header, pixels) for kind, header, pixels in hdus if kind == first]
-    found: list[Cutout | str] = []
+    found: list[Cutout | DataError] = []
     for number, (header, pixels) in enumerate(images):
         try:
             planes = _companions(hdus, number, len(images))
             rows = list(_rows(pixels, planes))
         except DataError as error:
             # A fault of a whole cube is one of each galaxy in it.
-            found += [str(error)] * (len(pixels) if pixels.ndim == 3 else 1)
+            found += [error] * (len(pixels) if pixels.ndim == 3 else 1)
             continue
         found += [_cutout_or_fault(header, *row) for row in rows]
     return found
@@ -86,7 +90,9 @@ def _companions(hdus, number: int, images: int) -> dict[str, np.ndarray]:
         if len(planes) not in (1, images):
             raise DataError(
                 f"expected one extension {kind}, or one for each of {images} images, "
-                f"found {len(planes)}"
+                f"found {len(planes)}",
+                hint=f"Remove the {kind} that belong to no image, or add one behind "
+                "each image.",
             )
         found[kind] = planes[number if len(planes) == images else 0]
     return found
@@ -102,23 +108,27 @@ def _rows(
     if pixels.ndim != 3:
         raise DataError(
             f"expected an image (y, x) or a cube (row, y, x), found shape "
-            f"{pixels.shape}"
+            f"{pixels.shape}",
+            hint="Give one image for each galaxy, or stack them to a cube with "
+            "numpy.stack.",
         )
     for kind, plane in planes.items():
         if plane.ndim == 3 and len(plane) != len(pixels):
             raise DataError(
                 f"expected {kind} (y, x), or of {len(pixels)} rows as the cube, found "
-                f"shape {plane.shape}"
+                f"shape {plane.shape}",
+                hint=f"Give one {kind} for all galaxies, or stack one for each in "
+                "their order.",
             )
     for row, image in enumerate(pixels):
         yield image, {k: p[row] if p.ndim == 3 else p for k, p in planes.items()}
 
 
-def _cutout_or_fault(header, pixels, planes) -> Cutout | str:
+def _cutout_or_fault(header, pixels, planes) -> Cutout | DataError:
     try:
         return _cutout(header, pixels, planes)
     except DataError as error:
-        return str(error)
+        return error
 
 
 def _cutout(header, pixels, planes) -> Cutout:
@@ -126,7 +136,8 @@ def _cutout(header, pixels, planes) -> Cutout:
         if planes[plane].shape != pixels.shape:
             raise DataError(
                 f"expected {plane} of the image's {size(pixels.shape)}, found "
-                f"{size(planes[plane].shape)}"
+                f"{size(planes[plane].shape)}",
+                hint=f"Cut {plane} as the image was cut, or leave the extension out.",
             )
     unit, scale = card.electrons(header), card.pixel_scale(header)
     image = np.where(card.missing(pixels, planes), np.nan, pixels * np.float32(unit))
@@ -151,11 +162,14 @@ def _star(header, planes, scale: float, shape: tuple[int, int]):
     if fwhm is None:
         raise DataError(
             "expected the PSF: an extension PSF, or a keyword PSF_FWHM in arcsec; "
-            "found none"
+            "found none",
+            hint="Set it, such as: astropy.io.fits.setval('FILE.fits', 'PSF_FWHM', "
+            "value=0.7)",
         )
     if not fwhm > 0 or not scale > 0:
         raise DataError(
-            f"expected a FWHM and pixels above 0 arcsec, found {fwhm:g} and {scale:g}"
+            f"expected a FWHM and pixels above 0 arcsec, found {fwhm:g} and {scale:g}",
+            hint="Correct PSF_FWHM, PSFFWHM or SEEING, and PIXSCALE or the WCS.",
         )
     return fwhm, 0.0, star_image(fwhm / scale, shape)
 

@@ -49,7 +49,12 @@ def electrons(header: Mapping) -> float:
     known = name in ("electron", "photon") or (name in ("adu", "") and gain)
     if not known or not seconds:
         wanted = "EXPTIME" if known else "BUNIT = electron, or adu with GAIN"
-        raise DataError(f"expected {wanted} in the header, found BUNIT = {text!r}")
+        key, value = ("EXPTIME", "60.0") if known else ("BUNIT", "'electron'")
+        raise DataError(
+            f"expected {wanted} in the header, found BUNIT = {text!r}",
+            hint=f"Set what is true of it: astropy.io.fits.setval(FILE, '{key}', "
+            f"value={value})",
+        )
     return seconds * (gain if name in ("adu", "") else 1.0)
 
 
@@ -67,12 +72,18 @@ def pixel_scale(header: Mapping) -> float:
     if not wcs.has_celestial:
         found = first_of(header, SCALE_KEYS)
         if found is None:
-            raise DataError("expected a WCS or PIXSCALE in the header, found neither")
+            raise DataError(
+                "expected a WCS or PIXSCALE in the header, found neither",
+                hint="Set it in arcsec: astropy.io.fits.setval('FILE.fits', "
+                "'PIXSCALE', value=0.23)",
+            )
         return found
     sides = 3600.0 * proj_plane_pixel_scales(wcs)
     if np.ptp(sides) > 0.01 * sides.mean():
         raise DataError(
-            f"expected square pixels, found {sides[0]:.4g} x {sides[1]:.4g} arcsec"
+            f"expected square pixels, found {sides[0]:.4g} x {sides[1]:.4g} arcsec",
+            hint="Resample the image to square pixels first, as the package reproject "
+            "does.",
         )
     return float(sides.mean())
 
@@ -101,7 +112,11 @@ def noise_level(header: Mapping, planes: Mapping[str, np.ndarray], unit: float):
             sky = _border(planes[name])
             sky = sky[np.isfinite(sky) & (sky > 0)]
             if not len(sky):
-                raise DataError(f"expected values above 0 in {name}, found none")
+                raise DataError(
+                    f"expected values above 0 in {name}, found none",
+                    hint=f"Correct {name}, or leave it out and set SKYSIGMA in the "
+                    "header.",
+                )
             return unit * float(np.median(sigma(sky)))
     found = first_of(header, SIGMA_KEYS)
     if found is not None:
@@ -111,7 +126,9 @@ def noise_level(header: Mapping, planes: Mapping[str, np.ndarray], unit: float):
         return float(np.sqrt(max(sky * unit, 0.0) + read**2))
     raise DataError(
         "expected the noise: an extension IVAR, VAR or ERR, or a keyword SKYSIGMA, or "
-        "SKYLEVEL and RDNOISE; found none"
+        "SKYLEVEL and RDNOISE; found none",
+        hint="Set it in the image's unit: astropy.io.fits.setval(FILE, 'SKYSIGMA', "
+        "value=5.0)",
     )
 
 

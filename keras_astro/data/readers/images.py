@@ -43,7 +43,10 @@ class ImageFolder(FileSource):
         try:
             content = (self.path / member).read_bytes()
         except OSError as error:
-            raise DataError(f"{member}: cannot be read ({error.strerror})") from error
+            raise DataError(
+                f"{member}: cannot be read ({error.strerror})",
+                hint="Check that the file exists and may be read.",
+            ) from error
         return decode_image(content, member)
 
 
@@ -104,7 +107,10 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
             f"{name}: not a JPEG or PNG image", hint="Save it as PNG, or leave it out."
         ) from error
     except Image.DecompressionBombError as error:
-        raise DataError(f"{name}: too many pixels ({error})") from error
+        raise DataError(
+            f"{name}: too many pixels ({error})",
+            hint="Crop the image to its object first, or leave it out.",
+        ) from error
     except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise DataError(
             f"{name}: truncated or damaged image ({error})",

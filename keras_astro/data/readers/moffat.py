@@ -39,14 +39,20 @@ def moffat_fwhm(star: np.ndarray) -> tuple[float, tuple[float, float], float]:
     if star.ndim != 2 or min(star.shape) < 5 or not np.all(np.isfinite(star)):
         raise DataError(
             "expected a PSF image (y, x) of 5 x 5 finite pixels or more, found "
-            f"shape {star.shape}"
+            f"shape {star.shape} with {np.sum(~np.isfinite(star))} not finite",
+            hint="Cut out a star without masked pixels, or give PSF_FWHM and no "
+            "extension PSF.",
         )
     top, left = ((side - min(side, SIDE)) // 2 for side in star.shape)
     middle = star[top : top + SIDE, left : left + SIDE]
     row, column = np.unravel_index(middle.argmax(), middle.shape)
     area = np.sum(middle) / max(middle.max(), 1e-30)
     if middle.max() <= 0 or area <= 0:
-        raise DataError("expected a star in the PSF image, found no light")
+        raise DataError(
+            "expected a star in the PSF image, found no light",
+            hint=f"Put the star into the middle {SIDE} pixels, and subtract only the "
+            "background.",
+        )
     # Of a Moffat profile of beta 2, sum over peak is pi times the squared radius.
     x = np.array([0.5 * np.log(max(area, 1.0) / np.pi), row, column], float)
     x, found = _least_squares(middle, x)

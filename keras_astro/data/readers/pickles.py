@@ -72,7 +72,8 @@ def read_pickle(path: Path) -> dict[str, np.ndarray]:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror or error})"
+            f"{path}: cannot be read ({error.strerror or error})",
+            hint="Check that the file exists and may be read.",
         ) from error
     try:
         for opcode, _, _ in pickletools.genops(data):

@@ -46,7 +46,11 @@ def spectra_sample(
     """
     flux = np.atleast_2d(np.asarray(arrays[flux_name(arrays, name)], np.float32))
     if flux.ndim != 2 or not flux.size:
-        raise DataError(f"{name}: expected flux (row, pixel), found shape {flux.shape}")
+        raise DataError(
+            f"{name}: expected flux (row, pixel), found shape {flux.shape}",
+            hint="Stack one spectrum a row with numpy.stack; join the orders of an "
+            "echelle first.",
+        )
     wavelength = grid(arrays, flux.shape[1], name)
     bad = ~np.isfinite(flux)
     found = first_of(arrays, MASK)
@@ -123,7 +127,8 @@ def _matched(array, flux, key, name) -> np.ndarray:
     if array.shape not in (flux.shape, flux.shape[1:]):
         raise DataError(
             f"{name}: expected {key} of the shape of the flux {flux.shape}, found "
-            f"{array.shape}"
+            f"{array.shape}",
+            hint=f"Give {key} one value a pixel, for all rows or for each row.",
         )
     return array.astype(np.float64)
 

@@ -105,7 +105,9 @@ class TFRecordSource(Source):
                 raise DataError(
                     f"{self.path}: expected {sizes[0].get(name, 'no')} values of "
                     f"{name} as in record {rows[0]}, found "
-                    f"{sizes[1].get(name, 'none')} in record {row}"
+                    f"{sizes[1].get(name, 'none')} in record {row}",
+                    hint="Write rows of other lengths to files of their own, or "
+                    "resample them first.",
                 )
         arrays = {k: _stacked([r[k] for r in records]) for k in first}
         for name in [k for k in arrays if k.endswith("/shape")]:

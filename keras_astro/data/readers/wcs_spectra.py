@@ -62,7 +62,9 @@ def axis_wavelength(header: Mapping, pixels: int, name: str) -> np.ndarray:
     if step is None or kind.split("-")[0] not in ("", "WAVE", "AWAV", "LINEAR"):
         raise DataError(
             f"{name}: expected an axis of wavelengths with CRVAL1 and CDELT1, found "
-            f"CTYPE1 = {kind or 'nothing'} and CDELT1 = {step}"
+            f"CTYPE1 = {kind or 'nothing'} and CDELT1 = {step}",
+            hint="Write both in angstrom, or save a .npz with flux and "
+            "wavelength_angstrom.",
         )
     start = header["CRVAL1"]
     offset = step * (np.arange(pixels) + 1.0 - header.get("CRPIX1", 1.0))
@@ -77,6 +79,7 @@ def axis_wavelength(header: Mapping, pixels: int, name: str) -> np.ndarray:
         scale = units.Unit(unit).to(units.AA)
     except (ValueError, units.UnitConversionError) as error:
         raise DataError(
-            f"{name}: expected CUNIT1 to be a length, found {unit!r}"
+            f"{name}: expected CUNIT1 to be a length, found {unit!r}",
+            hint="Set CUNIT1 to the wavelengths' unit, such as Angstrom, nm or um.",
         ) from error
     return place * scale

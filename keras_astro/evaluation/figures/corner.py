@@ -32,7 +32,9 @@ def latent_corner(latents, values=None, *, value_name: str = "") -> Figure:
     if latents.ndim != 2 or len(latents) < 2 or not np.isfinite(latents).all():
         raise DataError(
             f"corner plot: expected finite latents (row, latent) with at least 2 rows, "
-            f"received shape {latents.shape}"
+            f"received shape {latents.shape} with "
+            f"{np.sum(~np.isfinite(latents))} not finite",
+            hint="Leave out rows with NaN, and give two or more that are left.",
         )
     shown = latents[:, :MOST]
     count = shown.shape[1]

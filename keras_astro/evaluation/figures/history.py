@@ -68,7 +68,8 @@ def _parts(history, parts) -> list[str]:
     if missing or not parts or not len(history[parts[0]]):
         raise DataError(
             f"training history: expected at least one epoch of {parts or 'some loss'},"
-            f" received the columns {list(history)}"
+            f" received the columns {list(history)}",
+            hint="Name columns that are there, or train for one epoch at least.",
         )
     return parts
 

@@ -45,7 +45,8 @@ def loss_distribution(
     if losses.min() <= 0:
         raise DataError(
             f"{name.lower()}: expected positive values for a logarithmic axis,"
-            f" received {losses.min():.4g} as the smallest"
+            f" received {losses.min():.4g} as the smallest",
+            hint="Lift zeros to something small: numpy.maximum(losses, 1e-12).",
         )
     figure, axes = style.new_figure(width=7.0, height=4.6)
     edges = style.log_edges(losses, bins=48)

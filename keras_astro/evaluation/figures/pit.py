@@ -33,7 +33,10 @@ def pit_histogram(pit: Mapping[str, np.ndarray], *, bins: int = 20) -> Figure:
         'Density'
     """
     if not pit:
-        raise DataError("PIT histogram: expected one parameter or more, received none")
+        raise DataError(
+            "PIT histogram: expected one parameter or more, received none",
+            hint='Give an array by name, such as pit_histogram({"radius": pit}).',
+        )
     columns = style.panel_columns(len(pit))
     lines = -(-len(pit) // columns)
     figure, axes = style.new_figure(
@@ -63,7 +66,8 @@ def _panel(axes, name: str, values: np.ndarray, bins: int) -> float:
     if values.min() < 0.0 or values.max() > 1.0:
         raise DataError(
             f"PIT of {name}: expected values in [0, 1], received"
-            f" [{values.min():.4g}, {values.max():.4g}]"
+            f" [{values.min():.4g}, {values.max():.4g}]",
+            hint="Make them with keras_astro.metrics.pit(truth, prediction, sigma).",
         )
     edges = np.linspace(0.0, 1.0, bins + 1)
     counts, _ = np.histogram(values, edges)

@@ -32,7 +32,10 @@ def reliability_diagram(found: Mapping[str, Reliability]) -> Figure:
         'Observed frequency'
     """
     if not found:
-        raise DataError("reliability diagram: expected one curve or more")
+        raise DataError(
+            "reliability diagram: expected one curve or more, received none",
+            hint="Give a curve by name, made with keras_astro.metrics.reliability.",
+        )
     figure, (top, bottom) = style.new_figure(
         2,
         1,

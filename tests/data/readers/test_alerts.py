@@ -57,8 +57,9 @@ def test_every_packet_is_read_or_has_a_reason(tmp_path, packets, refused):
     assert set(reasons) == {"empty.avro", "no_template.avro", "text.avro"}
     assert "cutoutTemplate" in reasons["no_template.avro"]
     assert "number" in reasons["empty.avro"]
-    with refused(DataError, "empty.avro", hint="quarantine"):
+    with refused(DataError, "empty.avro", hint="Put it into cand") as caught:
         open_many([tmp_path], ALERTS)
+    assert "--on-bad quarantine" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -169,15 +169,15 @@ def test_galaxies_without_labels_can_be_opened(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "words", "hint"),
     [
-        ({"label": np.zeros((3, 4))}, ("(row, 5)", "flux, sersic_n", "(3, 4)")),
-        ({"psf_fwhm": None}, ("psf_fwhm_arcsec is missing",)),
-        ({"sigma": np.ones(4)}, ("differ in row counts",)),
+        ({"label": np.zeros((3, 4))}, "label of shape (row, 5)", "Give label these"),
+        ({"psf_fwhm": None}, "psf_fwhm_arcsec is missing", "or fwhm, in arcsec"),
+        ({"sigma": np.ones(4)}, "differ in row counts", "the same rows"),
     ],
 )
-def test_wrong_galaxies_are_refused(tmp_path, refused, change, words):
+def test_wrong_galaxies_are_refused(tmp_path, refused, change, words, hint):
     arrays = {k: v for k, v in (galaxy_arrays() | change).items() if v is not None}
     np.savez(tmp_path / "galaxies.npz", **arrays)
-    with refused(DataError, *words):
+    with refused(DataError, words, hint=hint):
         open_npz(tmp_path / "galaxies.npz", GALAXIES)

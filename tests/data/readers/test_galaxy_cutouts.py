@@ -107,19 +107,19 @@ def test_width_and_shape_of_a_psf_image(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "words"),
+    ("header", "words", "hint"),
     [
-        ({"BUNIT": None}, "expected BUNIT = electron, or adu with GAIN"),
-        ({"BUNIT": "nanomaggy"}, "found BUNIT = 'nanomaggy'"),
-        ({"BUNIT": "electron/s"}, "expected EXPTIME"),
-        ({"SKYSIGMA": None}, "expected the noise"),
-        ({"PSF_FWHM": None}, "expected the PSF"),
-        ({"CTYPE1": "", "CTYPE2": ""}, "expected a WCS or PIXSCALE"),
-        ({"CD2_2": 2 * SCALE / 3600}, "expected square pixels"),
+        ({"BUNIT": None}, "BUNIT = electron, or adu with GAIN", "'electron'"),
+        ({"BUNIT": "nanomaggy"}, "found BUNIT = 'nanomaggy'", "setval"),
+        ({"BUNIT": "electron/s"}, "expected EXPTIME", "'EXPTIME', value"),
+        ({"SKYSIGMA": None}, "expected the noise", "'SKYSIGMA', value"),
+        ({"PSF_FWHM": None}, "expected the PSF", "'PSF_FWHM', value"),
+        ({"CTYPE1": "", "CTYPE2": ""}, "a WCS or PIXSCALE", "'PIXSCALE', value"),
+        ({"CD2_2": 2 * SCALE / 3600}, "expected square pixels", "Resample"),
     ],
 )
-def test_what_is_not_said_is_one_clear_error(tmp_path, refused, header, words):
-    with refused(DataError, "a.fits", words):
+def test_what_is_not_said_is_one_clear_error(tmp_path, refused, header, words, hint):
+    with refused(DataError, "a.fits", words, hint=hint):
         open_source(write(tmp_path / "a.fits", **header), GALAXIES)
 
 
@@ -141,8 +141,12 @@ def test_files_at_fault_keep_their_rows(tmp_path, refused):
     assert blank.tolist() == [False, True, True, False, True, True]
     # A larger cutout is cut around its middle.
     np.testing.assert_array_equal(sample.inputs["image"][3, ..., 0], PIXELS)
-    with refused(DataError, "b.fits", "expected 16 x 16"):
+    with refused(DataError, "b.fits", "expected 16 x 16", hint="--on-bad quarantine"):
         open_source(tmp_path, GALAXIES)
+    (tmp_path / "b.fits").unlink()
+    with refused(DataError, "c.fits", hint="--on-bad quarantine") as caught:
+        open_source(tmp_path, GALAXIES)
+    assert "Copy it" in caught.value.hint
 
 
 def test_the_star_is_brought_to_the_middle(tmp_path):

@@ -96,8 +96,11 @@ def test_bad_file_is_named(pack, encode, refused, kind):
     path = pack({"a.png": encode(), "b.jpg": damage(encode)[kind], "c.png": encode()})
     source = open_source(path, LENSING)
     assert len(source.take([0, 2])) == 2
-    with refused(DataError, path, "b.jpg", WORDS[kind], hint="--on-bad quarantine"):
+    words = path, "b.jpg", WORDS[kind]
+    with refused(DataError, *words, hint="--on-bad quarantine") as caught:
         source.read()
+    assert ("as PNG" in caught.value.hint) == (kind in ("text", "empty"))
+    assert ("one size" in caught.value.hint) == (kind in ("size", "colour"))
 
 
 @pytest.mark.parametrize("place", ["a.jpg", "m.jpg", "z.jpg"])
@@ -168,18 +171,18 @@ def test_sixteen_bits_and_colours_are_kept():
 
 
 @pytest.mark.parametrize(
-    ("header", "words"),
+    ("header", "words", "hint"),
     [
-        (struct.pack(">IIB", 8, 8, 8), "truncated or damaged"),
-        (struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0), "too many pixels"),
+        (struct.pack(">IIB", 8, 8, 8), "truncated or damaged", "again"),
+        (struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0), "many pixels", "Crop"),
     ],
 )
-def test_impossible_png_header_is_named(refused, header, words):
+def test_impossible_png_header_is_named(refused, header, words, hint):
     chunk = b"IHDR" + header
     content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk
     content += struct.pack(">I", zlib.crc32(chunk))
     content += b"\0\0\0\0IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    with refused(DataError, "a.png: ", words):
+    with refused(DataError, "a.png: ", words, hint=hint):
         decode_image(content, "a.png")
 
 

@@ -141,7 +141,8 @@ def test_records_that_differ_are_told(tmp_path, refused):
     rows = [{"flux": np.ones(4), "wavelength": np.arange(1.0, 5.0)} for _ in range(3)]
     rows[2] = {"flux": np.ones(5), "wavelength": np.arange(1.0, 5.0)}
     source = open_source(write(tmp_path / "a.tfrecord", rows), CGM)
-    with refused(DataError, "expected 4 values of flux", "found 5 in record 2"):
+    words = "expected 4 values of flux", "found 5 in record 2"
+    with refused(DataError, *words, hint="resample"):
         source.read()
     flat = [{"image": np.ones(6), "image__shape": [2, 2, 1]}]
     with refused(DataError, "[2, 2, 1] is not the shape of image"):

@@ -54,5 +54,6 @@ def test_logarithmic_steps_of_iraf():
     ],
 )
 def test_other_axes_are_refused(tmp_path, cards, message):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as caught:
         open_source(written(tmp_path / "a.fits", **cards), STELLAR)
+    assert "ngstrom" in caught.value.hint
