@@ -27,7 +27,6 @@ KINDS = {
 WITHOUT = {
     # They become the reason of a packet in rejected.jsonl, and are never shown.
     "keras_astro/inference/stream.py": 2,
-    "keras_astro/preprocessing/stamps.py": 2,
 }
 # Options of other programs.
 FOREIGN = {"--force-reinstall"}

@@ -173,7 +173,7 @@ def dealt(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> dealt(np.array([0, 0, 0, 1]), np.array(["a", "a", "b", "c"]), 2, rng)
-        array([1, 1, 0, 0])
+        array([0, 0, 1, 0])
     """
     of_object, place = of_objects(labels, objects)
     part = np.zeros(len(of_object), int)
