@@ -24,6 +24,8 @@ from keras_astro.cli.output import answer, load_tensorflow, story, table
 def evaluate(target, paths, folder, as_json):
     """Measure TARGET, a run, an exported artefact or preset:NAME; write its report.
 
+    A run without --data is measured on its own test rows; the others need data.
+
     Example: kastro evaluate runs/mine --data validation.zip
     """
     load_tensorflow()

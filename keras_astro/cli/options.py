@@ -41,8 +41,8 @@ data_option = click.option(
     multiple=True,
     type=click.Path(path_type=Path),
     help="Store (.h5), folder or zip of images, FITS, .npz, TFRecord, or a folder or "
-    "quoted pattern of shards. Repeatable. Without it, the task's simulated default "
-    "set.",
+    "quoted pattern of shards. Repeatable. Without it, those of the settings "
+    "(data.paths) or the task's simulated default set.",
 )
 drift_option = click.option(
     "--drift-window",

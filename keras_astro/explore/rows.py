@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_astro.data.sample import Sample, Source
-from keras_astro.errors import UsageError
+from keras_astro.errors import DataError, UsageError
 from keras_astro.explore.case import Case
 from keras_astro.inference.batch import BLOCK, predict_source
 
@@ -63,7 +63,14 @@ class Rows:
 
         Raises:
             UsageError: If there is no such order for these rows.
+            DataError: If the loss of no row is known.
         """
+        if not self.losses:
+            raise DataError(
+                f"{self.source.name}: expected rows of which one of "
+                f"{', '.join(self.case.orders)} is known, found none",
+                hint="Give rows that the model can read: kastro data describe FILE",
+            )
         order = order or next(iter(self.losses))
         if order not in self.losses:
             raise UsageError(

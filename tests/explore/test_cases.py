@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_astro.data.alert_schema import CLASSES
-from keras_astro.errors import ArtefactError, UsageError
+from keras_astro.errors import ArtefactError, DataError, UsageError
 from keras_astro.explore import stellar
 from keras_astro.explore.alerts import AlertsCase
 from keras_astro.explore.controls import read_values
@@ -291,6 +291,15 @@ def test_rows_of_unknown_truth_are_ranked_by_what_is_known(alerts):
     sample.targets.clear()
     rows = Rows(alerts, MemorySource(sample))
     assert [name for name, _ in rows.worst()["orders"]] == ["score", "reconstruction"]
+
+
+def test_rows_of_which_no_loss_is_known_cannot_be_ranked(alerts, refused):
+    from keras_astro.data.sample import MemorySource
+
+    rows = Rows(alerts, MemorySource(drawn(alerts)))
+    rows.losses = {}
+    with refused(DataError, "is known, found none", hint="kastro data describe"):
+        rows.worst()
 
 
 def test_an_artefact_says_that_it_has_no_rows(artefact, lens_run, refused):
