@@ -59,6 +59,9 @@ class CenterCrop(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, images):
+        if images.shape[1] == images.shape[2] == self.pixels:
+            # Small runtimes would copy it number by number.
+            return images
         top = (images.shape[1] - self.pixels) // 2
         left = (images.shape[2] - self.pixels) // 2
         return images[:, top : top + self.pixels, left : left + self.pixels, :]

@@ -165,11 +165,10 @@ def _neighbours(values, valid, sky, noise) -> list:
     middle = (values.shape[1] - 1) // 2
     beside = (middle - 1) // BLOCK
     blocks, first = 2 * beside + 1, middle - 1 - BLOCK * beside
-    whole = slice(first, first + blocks * BLOCK)
-    mean, share = (
-        ops.average_pool(tensor[:, whole, whole], BLOCK, BLOCK)
-        for tensor in (values, valid)
-    )
+    if blocks * BLOCK < values.shape[1]:
+        whole = slice(first, first + blocks * BLOCK)
+        values, valid = values[:, whole, whole], valid[:, whole, whole]
+    mean, share = (ops.average_pool(x, BLOCK, BLOCK) for x in (values, valid))
     mean = mean - ops.reshape(sky, (-1, 1, 1, 3)) * share
     around = pixels_last(ops.max_pool(mean, 3, 1, padding="same"))
     mean = pixels_last(mean)
