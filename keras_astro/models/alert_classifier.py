@@ -176,7 +176,7 @@ def joint_model(
     weight: float,
     seed: int,
 ) -> keras.Model:
-    """Frame (and features) to logits; the decoder trains along as a penalty.
+    """Frame, and what stands beside its code, to logits; the decoder is a penalty.
 
     Args:
         encoder: Frame to `z`.

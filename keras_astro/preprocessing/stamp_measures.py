@@ -39,8 +39,9 @@ class StampMeasures(keras.layers.Layer):
     from an asteroid, and is nothing beside the noise of a single exposure.
 
     Columns, mostly of each of the three images and as asinh of the ratio to the noise:
-    light within four radii, the template's again in its own noise, and light in four
-    rings; how the light in the middle changed, and the share of the difference in it;
+    light within four radii, in the noise of the difference, the template's again in its
+    own, and light in four rings; how the light in the middle changed, in the noise of
+    the difference, and the share of the difference in it;
     offset, size, ellipticity and concentration of the positive light; brightest and
     lowest pixel, and how many pixels are negative; how many blocks are bright, how many
     of these are peaks, and how far away the nearest peak and the nearest but the source

@@ -89,7 +89,7 @@ class AlertsTask(Task):
         return iter_simulate(prior, n, seed=seed, jobs=jobs, skip=skip)
 
     def prepare(self, config: AlertsConfig, parts: Parts) -> Prepared:
-        """Computes frames of the training and validation rows, and feature statistics.
+        """Computes frames and measures of the training and validation rows.
 
         Raises:
             DataError: If no class, or only one, is labelled in the training rows.

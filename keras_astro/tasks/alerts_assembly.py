@@ -62,7 +62,7 @@ def assembled(
         decoder=networks.decoder,
         head=alert_networks.without_dropout(networks.head),
         classes=CLASSES,
-        features=len(FEATURES) if networks.beside.metadata else 0,
+        features=len(FEATURES) if networks.beside.metadata is not None else 0,
         measures=networks.beside.measures is not None,
     )
     decisions = alert_classifier.Decisions(

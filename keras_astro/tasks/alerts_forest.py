@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
 
-from keras_astro.data.alert_schema import CLASSES
-from keras_astro.errors import DataError
 from keras_astro.tasks.alerts_config import AlertsConfig
 from keras_astro.tasks.alerts_rows import Rows, dealt, one_hot
 
@@ -24,34 +22,29 @@ def forest_targets(config: AlertsConfig, rows: Rows) -> np.ndarray:
         rows: Of known class; what stands beside their codes is what the trees see.
 
     Returns:
-        `(row, class)`; a row whose class no other part has keeps its label.
-
-    Raises:
-        DataError: If there are fewer objects than parts.
+        `(row, class)`; a row whose class the other parts' forest has not met keeps its
+        label.
 
     References:
         Geurts, Ernst and Wehenkel 2006, Machine Learning 63, 3 (the trees); Hinton,
         Vinyals and Dean 2015, arXiv:1503.02531, section 2 (their probabilities as
         targets).
     """
-    found = np.zeros((len(rows.labels), len(CLASSES)), "float32")
     weights = "balanced" if config.objective.class_weights == "balanced" else None
-    objects = len(np.unique(rows.objects))
-    if objects < PARTS:
-        raise DataError(
-            f"objective.forest = {config.objective.forest}: expected labelled training "
-            f"rows of at least {PARTS} objects, found {objects}",
-            hint="Give more objects, or --set objective.forest=0",
-        )
     rng = np.random.default_rng([config.seed, 8])
     part = dealt(rows.labels, rows.objects, PARTS, rng)
-    for number in range(PARTS):
+    # A row of a class that the forest has not met keeps its label.
+    found = one_hot(rows.labels)
+    for number in np.unique(part):
         seen, left = (np.flatnonzero(x) for x in (part != number, part == number))
+        if not len(seen):
+            continue
         forest = grown(rows.features[seen], rows.labels[seen], weights, config.seed)
-        found[np.ix_(left, forest.classes_)] = forest.predict_proba(rows.features[left])
-        # Of a class that a forest has not met it cannot say anything.
-        new = left[~np.isin(rows.labels[left], forest.classes_)]
-        found[new] = one_hot(rows.labels[new])
+        known = left[np.isin(rows.labels[left], forest.classes_)]
+        if len(known):
+            said = forest.predict_proba(rows.features[known])
+            found[known] = 0.0
+            found[np.ix_(known, forest.classes_)] = said
         del forest
     return found
 
@@ -62,7 +55,8 @@ def grown(
     """A forest of extremely randomised trees.
 
     Args:
-        features: `(row, width)`; of more than `MOST_ROWS` as many, evenly spread.
+        features: `(row, width)`; if there are more than `MOST_ROWS`, the forest learns
+            from that many of them, evenly spread.
         labels: Class numbers, `(row,)`.
         weights: `balanced` where rare classes count as much as frequent ones.
         seed: Of the trees.

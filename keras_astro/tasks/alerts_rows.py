@@ -102,9 +102,9 @@ class Beside:
     def __call__(self, raw: Raw) -> np.ndarray:
         """`(row, width)`; of width 0 where nothing stands beside a code."""
         found = [np.zeros((len(raw.labels), 0), "float32")]
-        if self.metadata:
+        if self.metadata is not None:
             found.append(np.asarray(self.metadata(raw.metadata)))
-        if self.measures:
+        if self.measures is not None:
             found.append(np.asarray(self.measures(raw.measures)))
         return np.concatenate(found, axis=1)
 

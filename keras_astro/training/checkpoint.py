@@ -94,8 +94,8 @@ class Checkpoints:
                     # Keras warns of layers that the file does not have, and goes on.
                     warnings.filterwarnings("error", "Skipping nested container")
                     model.load_weights(path)
-            except (ValueError, UserWarning) as error:
-                reason = str(error).strip().splitlines()[0]
+            except (ValueError, KeyError, OSError, UserWarning) as error:
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise ArtefactError(
                     f"{path}: expected weights of the networks of this run's settings, "
                     f"found others ({reason})",

@@ -9,10 +9,13 @@ from keras_astro.training import checkpoint
 from keras_astro.training.checkpoint import Checkpoints
 
 
-def fitted(units):
+def fitted(units, *, inner=False):
     inputs = x = keras.Input((3,))
     for _ in range(12):
         x = keras.layers.Dense(units)(x)
+    if inner:
+        last = keras.Input((units,))
+        x = keras.Model(last, keras.layers.Dense(units)(last))(x)
     model = keras.Model(inputs, x)
     model.compile("adam", "mse")
     model.fit(np.ones((4, 3)), np.ones((4, units)), verbose=0)
@@ -46,7 +49,17 @@ def test_without_room_nothing_is_written_and_the_old_stays(
     assert checkpoints.state["epoch"] == 1
 
 
-def test_weights_of_another_network_are_refused(model, tmp_path, refused):
+@pytest.mark.parametrize(("units", "inner"), [(6, False), (5, True)])
+def test_weights_of_another_network_are_refused(model, tmp_path, refused, units, inner):
     Checkpoints(tmp_path, "s").save(model, epoch=1, history=[], done=False)
     with refused(ArtefactError, "found others", hint="another -o"):
-        Checkpoints(tmp_path, "s").restore(fitted(6))
+        Checkpoints(tmp_path, "s").restore(fitted(units, inner=inner))
+
+
+def test_a_damaged_checkpoint_is_refused(model, tmp_path, refused):
+    checkpoints = Checkpoints(tmp_path, "s")
+    checkpoints.save(model, epoch=1, history=[], done=False)
+    (file,) = tmp_path.glob("*.h5")
+    file.write_bytes(file.read_bytes()[:200])
+    with refused(ArtefactError, file, hint="another -o"):
+        checkpoints.restore(model)
