@@ -12,6 +12,7 @@ from keras_astro.data.sample import Source
 from keras_astro.evaluation.adaptation import Adapted, read_adapted
 from keras_astro.evaluation.subject import Subject
 from keras_astro.inference.batch import predict_source
+from keras_astro.preprocessing.stamps import orientations
 from keras_astro.tasks.alerts_forest import grown
 from keras_astro.tasks.alerts_rows import (
     Beside,
@@ -120,7 +121,9 @@ def _add_baselines(subject: Subject, found: AlertRows) -> None:
         found.alerts = np.sum(
             rows_before(subject.test, model.input["stamps"].shape[1]) >= 0, axis=1
         )
-        found.baselines["single_alert"] = single_alerts(model, test)
+        found.baselines["single_alert"] = single_alerts(
+            model, test, turns=subject.run.config.model.turns
+        )
     about_mean = test.frames - raw.frames.mean(axis=0)
     squares = np.mean(about_mean**2, axis=(1, 2, 3))
     found.frame_variance = np.stack([squares, found.outputs["reconstruction_mse"]], 1)
@@ -145,13 +148,13 @@ def _memory(sample) -> Source:
     return MemorySource(sample)
 
 
-def single_alerts(model, raw: Raw, *, turns: int = 4) -> np.ndarray:
+def single_alerts(model, raw: Raw, *, turns: int) -> np.ndarray:
     """Classes of alerts by a model's encoder and head, each alert alone."""
     encoder, head = model.get_layer("encoder"), model.get_layer("head")
     standardise = model.get_layer("standardise")
     beside = Beside.of(model)(raw)
     logits = 0.0
-    for turn in range(turns):
+    for turn in orientations(turns):
         z = encoder.predict(orient(raw.frames, turn), verbose=0, batch_size=512)
         code = np.concatenate([np.asarray(standardise(z)), beside], axis=1)
         logits = logits + head.predict(code, verbose=0, batch_size=2048)

@@ -22,7 +22,7 @@ from keras_astro.layers.residual import (
     SquareMean,
 )
 from keras_astro.layers.temperature import TemperatureScaling
-from keras_astro.preprocessing.stamps import RandomTurns, Turn
+from keras_astro.preprocessing.stamps import RandomTurns, Turn, orientations
 
 # Both parts of the anomaly score are mean squares.
 ENERGY = {"reconstruction_mse": True, "embedding_distance": True}
@@ -91,7 +91,7 @@ def alert_classifier(
         inputs["metadata"] = keras.Input((parts.features,), name="metadata")
     join = beside_codes(parts, measures, inputs.get("metadata"))
     logits = []
-    for number in range(turns):
+    for number in orientations(turns):
         turned = code
         if number:
             image = Turn(number, name=f"turn_{number}")(frame)

@@ -21,7 +21,7 @@ from keras_astro.models.recurrent import (
     temporal_encoder,
     unrolled,
 )
-from keras_astro.preprocessing.stamps import Turn
+from keras_astro.preprocessing.stamps import Turn, orientations
 
 
 def history_head(
@@ -130,7 +130,7 @@ def history_classifier(
         return ops.reshape(x, (-1, steps, x.shape[-1]))
 
     logits, own = [], None
-    for number in range(turns):
+    for number in orientations(turns):
         turned = Turn(number, name=f"turn_{number}")(frames) if number else frames
         z = parts.encoder(turned)
         own = z if own is None else own

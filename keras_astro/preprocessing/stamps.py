@@ -228,6 +228,19 @@ class StretchStamps(keras.layers.Layer):
         return super().get_config() | {"softening": self.softening}
 
 
+def orientations(count: int) -> range:
+    """Numbers of `Turn` that are spread evenly, the first of them 0.
+
+    Args:
+        count: 1, 2 (half turns), 4 (quarter turns) or 8 (mirrored, too).
+
+    Example:
+        >>> [list(orientations(count)) for count in (1, 2, 4)]
+        [[0], [0, 2], [0, 1, 2, 3]]
+    """
+    return range(8) if count == 8 else range(0, 4, 4 // count)
+
+
 @register()
 class Turn(keras.layers.Layer):
     """Turns images by quarter turns; odd numbers beyond 3 are mirrored first.

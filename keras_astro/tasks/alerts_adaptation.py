@@ -14,6 +14,7 @@ from keras_astro.errors import ConfigError, DataError
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.metrics.domains import domain_auc
 from keras_astro.models import alert_classifier
+from keras_astro.preprocessing.stamps import orientations
 from keras_astro.tasks.alerts_assembly import Networks, assembled
 from keras_astro.tasks.alerts_calibration import best_temperature
 from keras_astro.tasks.alerts_config import AlertsConfig
@@ -228,11 +229,12 @@ class AlertsAdaptation(Adaptation):
         """Of the networks as they are now, over the orientations of the run."""
         encoder, head = (self.model.get_layer(name) for name in ("encoder", "head"))
         found = 0.0
-        for number in range(self.config.model.turns):
+        turns = orientations(self.config.model.turns)
+        for number in turns:
             z = encoder.predict(orient(rows.frames, number), verbose=0, batch_size=512)
             code = np.concatenate([z, rows.features], axis=1)
             found = found + head.predict(code, verbose=0, batch_size=512)
-        return found / self.config.model.turns
+        return found / len(turns)
 
     def _codes(self, when: str) -> dict[str, np.ndarray]:
         sources = {"synthetic": self.parts.validation, "observed": self.observed}

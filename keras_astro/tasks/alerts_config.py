@@ -49,8 +49,9 @@ class Model(Section):
     # Photometry, moments and neighbours beside the code, in joint mode: networks that
     # simulations alone trained rely on them where real pixels look otherwise.
     measures: bool = True
-    # Orientations over which logits are averaged: 1, quarter turns, or mirrored too.
-    turns: Literal[1, 4, 8] = 4
+    # Orientations over which logits are averaged: 1, half turns, quarter turns, or
+    # mirrored too. Measures are the same in all; with them four are as good as two.
+    turns: Literal[1, 2, 4, 8] = 2
     # Alerts of one object together: a recurrent network or a convolution over time, on
     # the codes of the single alerts. none: every alert alone.
     sequence: Literal["none", "gru", "tcn"] = "none"

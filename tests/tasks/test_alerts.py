@@ -109,7 +109,7 @@ def test_a_full_model_reads_beside_codes_what_training_did(trained):
     assert width == 2 * len(FEATURES) + MEASURES
     found = trained.predictor.run("predict", test.read().inputs)
     said = np.rint(found["class_index"]).astype(int)
-    np.testing.assert_array_equal(single_alerts(model, raw), said)
+    np.testing.assert_array_equal(single_alerts(model, raw, turns=4), said)
 
 
 def test_classes_do_not_depend_on_the_orientation(trained):
