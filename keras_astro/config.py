@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -239,16 +240,27 @@ def _over(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _setting(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:
-    """The key of what is wrong, without the kind of value that was tried for it."""
-    parts, known = problem["loc"], _keys(cls)
-    if problem["type"] != "extra_forbidden":
-        paths = [".".join(map(str, parts[: i + 1])) for i in range(len(parts))]
-        parts = [
-            part
-            for part, path in zip(parts, paths, strict=True)
-            if path in known or isinstance(part, int)
-        ]
-    return ".".join(map(str, parts))
+    """The key of what is wrong, without what pydantic puts between its parts."""
+    kind: Any = cls
+    parts = []
+    for part in problem["loc"]:
+        if part == "[key]" or _several(kind):
+            # The kind of value that was tried, or that a key is wrong itself.
+            kind = None
+            continue
+        parts.append(str(part))
+        section = isinstance(kind, type) and issubclass(kind, BaseModel)
+        field = kind.model_fields.get(part) if section else None
+        # What is in a dictionary or a tuple is kept as it is.
+        kind = field.annotation if field else None
+    return ".".join(parts)
+
+
+def _several(kind: Any) -> bool:
+    """Whether a value may be of several kinds, None apart."""
+    if get_origin(kind) not in (Union, UnionType):
+        return False
+    return len([one for one in get_args(kind) if one is not NoneType]) > 1
 
 
 def _explain(
@@ -270,8 +282,10 @@ def _explain(
 def _next_step(
     values: dict[str, Any], problem: Mapping[str, Any], defaults: dict[str, Any]
 ) -> str:
-    """The default of a setting that exists, else how to see all of them."""
-    listed = f"kastro train {values.get('task')} --dry-run"
+    """The default of a setting that exists, else how to see all, or all cases."""
+    if problem["loc"][:1] == ("task",) or not isinstance(values.get("task"), str):
+        return "List the cases with: kastro tasks"
+    listed = f"kastro train {values['task']} --dry-run"
     if not problem["loc"]:
         return f"Change one of the settings that it names; list all with: {listed}"
     node: Any = defaults

@@ -31,6 +31,27 @@ def test_wrong_value_names_key_value_file_and_default(refused, values, words, hi
         build_config(RunConfig, {"task": "lensing", "train": values}, where="my.yaml")
 
 
+@pytest.mark.parametrize(
+    ("task", "override", "words"),
+    [
+        ("alerts", "simulation.shares={SN: x}", "simulation.shares.SN = 'x'"),
+        ("alerts", "simulation.shares={1: 0.2}", "simulation.shares.1 = 1"),
+        ("lensing", "model.hidden=[8, x]", "model.hidden.1 = 'x'"),
+        ("cgm", "simulation.kernel=x", "simulation.kernel = 'x'"),
+        ("lensing", "data.test_fraction=x", "data.test_fraction = 'x'"),
+    ],
+)
+def test_a_key_within_a_setting_is_kept(refused, task, override, words):
+    with refused(ConfigError, f"{words} in --set"):
+        load_config(task, [override])
+
+
+@pytest.mark.parametrize("values", [{}, {"task": "lensin"}, {"task": None, "seed": 3}])
+def test_what_is_no_case_lists_them(refused, values):
+    with refused(ConfigError, "task", hint="kastro tasks"):
+        build_config(type(load_config("lensing")), {"task": None} | values, where="me")
+
+
 def test_settings_that_do_not_go_together_are_named(refused):
     pair = ["objective.reconstruction_weight=1", "preprocessing.psf=image"]
     words = "--set: objective.reconstruction_weight", "preprocessing.psf = fwhm"

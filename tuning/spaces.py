@@ -153,9 +153,8 @@ class SearchSpace:
         if not kept:
             raise UsageError(
                 f"no setting of {self.task} is searched in this run",
-                hint=f"{', '.join(fixed)} was given: kastro train needs no search."
-                if fixed
-                else "Train with: kastro train",
+                hint=(f"{', '.join(fixed)} was given. " if fixed else "")
+                + f"Train without a search: kastro train {self.task}",
             )
         cut = {k: v for k, v in self.at_most.items() if _get(values, k) > v}
         return replace(
@@ -266,5 +265,5 @@ def space(task_name: str) -> SearchSpace:
     raise UsageError(
         f"{task_name} has no search space ({suggestion}tasks that can be tuned: "
         f"{', '.join(SPACES)})",
-        hint="Train it with: kastro train",
+        hint=f"Train it with: kastro train {task_name}",
     )

@@ -146,5 +146,6 @@ def work(
     except grpc.RpcError as error:
         raise ArtefactError(
             f"{chief}: the chief of {run_folder} does not answer ({error.code().name})",
-            hint="Continue the search with: kastro tune --workers N --resume",
+            hint=f"Continue the search with: kastro tune {task.name} -o {run_folder} "
+            "--workers N --resume",
         ) from error

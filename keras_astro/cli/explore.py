@@ -54,10 +54,11 @@ def explore(targets, paths, overrides, seed, host, port, show, as_json):
         open_target(target, story=story, paths=paths, overrides=overrides)
         for target in targets
     ]
-    doubled = [one.task for one in opened]
-    if len(set(doubled)) != len(doubled):
+    tasks = [one.task for one in opened]
+    doubled = sorted({task for task in tasks if tasks.count(task) > 1})
+    if doubled:
         raise UsageError(
-            f"expected one model a case, found models of {', '.join(doubled)}",
+            f"expected one model a case, found several of {', '.join(doubled)}",
             hint="Leave one out, or serve it on a page of its own with --port 0.",
         )
     server = ExploreServer(Explorer(opened, seed=seed or 0), host=host, port=port)

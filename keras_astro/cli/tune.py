@@ -224,7 +224,7 @@ def _work(folder, chief, worker_id) -> None:
     if folder is None or chief is None:
         raise UsageError(
             "a worker needs the run folder of its search and the address of its chief",
-            hint="kastro tune TASK -o RUN --chief HOST:PORT --worker-id NAME",
+            hint="Call: kastro tune TASK -o RUN --chief HOST:PORT --worker-id NAME",
         )
     load_tensorflow()
     from keras_astro.tasks.catalog import get_task

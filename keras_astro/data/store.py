@@ -73,7 +73,7 @@ def write_store(
             if not rows:
                 raise DataError(
                     f"{path}: no rows to write",
-                    hint="Check that the files hold rows with: kastro data describe",
+                    hint="Check that files hold rows: kastro data describe FILE",
                 )
             file.attrs.update(
                 {
@@ -121,7 +121,7 @@ def write_parts(
     if not len(source):
         raise DataError(
             f"{folder}: no rows to write",
-            hint="Check that the files hold rows with: kastro data describe",
+            hint="Check that files hold rows: kastro data describe FILE",
         )
     # Of a link, what it leads to is replaced.
     target = Path(folder).resolve()

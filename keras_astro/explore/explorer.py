@@ -28,6 +28,8 @@ CASES = {
     "cgm": "keras_astro.explore.cgm:CgmCase",
 }
 
+GIVE_ROWS = "Start again with rows: kastro explore MODEL --data PATH"
+
 Story = Callable[[str], None]
 
 
@@ -40,12 +42,14 @@ class Opened:
         predictor: Its model; None for the simulator alone.
         source: Rows to browse; None without.
         missing: Why there are no rows, in words.
+        hint: What to do about it.
     """
 
     config: RunConfig
     predictor: Predictor | None = None
     source: Source | None = None
     missing: str = ""
+    hint: str = GIVE_ROWS
 
     @property
     def task(self) -> str:
@@ -82,7 +86,11 @@ def open_target(
                 f"{target}: rows can be browsed with a model only",
                 hint="Give a run or an artefact instead of the task's name.",
             )
-        return Opened(config, missing="No model is loaded: there are no rows to rank.")
+        return Opened(
+            config,
+            missing="No model is loaded: there are no rows to rank.",
+            hint="Start again with a model: kastro explore RUN",
+        )
     predictor = open_predictor(path)
     task = predictor.manifest["task"]
     run = path / "config.yaml"
@@ -94,6 +102,7 @@ def open_target(
         if paths:
             raise
         opened.missing = f"The run's rows cannot be opened: {error}"
+        opened.hint = error.hint or GIVE_ROWS
     if opened.source is None and not opened.missing:
         opened.missing = "An artefact carries no rows: give some with --data PATH."
     elif opened.source is not None and not len(opened.source):
@@ -215,11 +224,7 @@ class Explorer:
         if name not in self._rows:
             one = self.opened[name]
             if one.source is None:
-                raise UsageError(
-                    one.missing,
-                    hint="Start again with a model and rows: kastro explore MODEL "
-                    "--data PATH",
-                )
+                raise UsageError(one.missing, hint=one.hint)
             self._rows[name] = Rows(case, one.source)
         return self._rows[name]
 

@@ -69,7 +69,8 @@ class Rows:
             raise DataError(
                 f"{self.source.name}: expected rows of which one of "
                 f"{', '.join(self.case.orders)} is known, found none",
-                hint="Give rows that the model can read: kastro data describe FILE",
+                hint="Give rows without NaN, or with the truth that the orders need: "
+                "kastro data describe FILE",
             )
         order = order or next(iter(self.losses))
         if order not in self.losses:

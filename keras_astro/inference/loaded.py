@@ -49,7 +49,7 @@ class Predictor(abc.ABC):
             raise ArtefactError(
                 f"{self.path}: has no signature {signature!r}; it has "
                 f"{', '.join(self.signatures)}",
-                hint="Its card tells what each takes and gives: kastro inspect.",
+                hint="Its card tells what each takes and gives: kastro inspect MODEL",
             )
         wanted = self.manifest["signatures"][signature]["inputs"]
         given = [name for name in wanted if name in inputs]

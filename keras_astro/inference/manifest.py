@@ -139,7 +139,8 @@ def from_run(path: Path) -> dict[str, Any]:
     if not model.is_file() or not file.is_file():
         raise ArtefactError(
             f"{path}: training is not finished",
-            hint=f"Continue with: kastro train --resume -o {path}",
+            hint="Continue with: kastro train "
+            f"{path / 'config.yaml'} --resume -o {path}",
         )
     try:
         manifest = check(json.loads(file.read_text()), path)

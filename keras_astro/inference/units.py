@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -256,7 +257,8 @@ def join(parts: Iterable[Part], watch: DriftWatch) -> Joined:
     """Joins the parts of units, and shows their rows to a watch in the same order.
 
     Raises:
-        DataError: If no unit could be read; the message is that of the first.
+        DataError: If there is no unit, or none could be read; the message is that of
+            the first.
     """
     whole, bad = [], []
     for part in parts:
@@ -265,9 +267,17 @@ def join(parts: Iterable[Part], watch: DriftWatch) -> Joined:
             whole.append(part)
             _show(part, watch)
     if not whole:
+        if not bad:
+            raise DataError(
+                "expected files with rows, found none",
+                hint="Look at one of them with: kastro data describe FILE",
+            )
+        # A unit's name may end with the rows that it is of a file.
+        first = shlex.quote(bad[0][0].split(", rows ")[0])
         raise DataError(
             bad[0][1],
-            hint=f"None of {len(bad)} files could be read; try: kastro data describe",
+            hint=f"None of {len(bad)} files could be read; look at the first with: "
+            f"kastro data describe {first}",
         )
     names = [name for name in whole[0] if name.startswith("output/")]
     outputs = {

@@ -155,7 +155,7 @@ def fit_components(
     if not variance[-1] > 0:
         raise DataError(
             "the training rows are all equal: there is nothing to learn",
-            hint="Check the files with: kastro data describe",
+            hint="Check the files with: kastro data describe FILE",
         )
     scale = float(np.sqrt(np.mean(np.maximum(variance, 0.0))))
     basis = vectors[:, ::-1].T

@@ -95,7 +95,8 @@ def pulls(truth, prediction, sigma) -> np.ndarray:
         raise DataError(
             "predicted standard deviation: expected positive values, received"
             f" {sigma.min():.4g} as the smallest",
-            hint="Leave out rows without an error bar.",
+            hint="Leave out rows without an error bar. Give standard deviations, not "
+            "their logarithms.",
         )
     return (prediction - truth) / sigma
 

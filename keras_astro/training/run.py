@@ -145,7 +145,8 @@ class Run:
         path = self.path / "model.keras"
         if not path.is_file():
             moved = getattr(self.config, "finetune", None)
-            again = f"kastro train --resume -o {self.path}"
+            settings = self.path / "config.yaml"
+            again = f"kastro train {settings} --resume -o {self.path}"
             if moved and moved.parent_sha256:
                 again = "the kastro finetune command that began it, and --resume"
             raise ArtefactError(

@@ -160,7 +160,8 @@ def test_a_model_that_is_none(kastro, store, tmp_path, verb):
 def test_pages_that_cannot_be(kastro):
     answer = kastro("explore", "--set", "seed=1").refused(2, "exactly one", "found 0")
     assert "kastro explore RUN" in answer.err
-    answer = kastro("explore", "cgm", "cgm").refused(2, "models of cgm, cgm")
+    answer = kastro("explore", "cgm", "lensing", "cgm").refused(2, "several of cgm")
+    assert "several of cgm\n" in answer.err
     assert "--port 0" in answer.err
 
 

@@ -298,7 +298,7 @@ def test_rows_of_which_no_loss_is_known_cannot_be_ranked(alerts, refused):
 
     rows = Rows(alerts, MemorySource(drawn(alerts)))
     rows.losses = {}
-    with refused(DataError, "is known, found none", hint="kastro data describe"):
+    with refused(DataError, "is known, found none", hint="rows without NaN"):
         rows.worst()
 
 
@@ -306,7 +306,25 @@ def test_an_artefact_says_that_it_has_no_rows(artefact, lens_run, refused):
     opened = open_target(artefact("tflite").path, story=lambda _: None)
     explorer = Explorer([opened])
     assert explorer.scene("lensing", {})["model"]
-    with refused(UsageError, "--data", hint="kastro explore MODEL --data PATH"):
+    with refused(
+        UsageError,
+        "no rows: give some with --data",
+        hint="kastro explore MODEL --data PATH",
+    ):
+        explorer.worst("lensing")
+    with refused(UsageError, "No model", hint="kastro explore RUN"):
+        explorer.worst("cgm")
+
+
+def test_rows_that_cannot_be_opened_say_how_that_is_mended(
+    lens_run, monkeypatch, refused
+):
+    def damaged(*_):
+        raise DataError("rows.h5: truncated", hint="Copy it again.")
+
+    monkeypatch.setattr("keras_astro.explore.explorer._rows", damaged)
+    explorer = Explorer([open_target(lens_run.run.path, story=lambda _: None)])
+    with refused(UsageError, "opened: rows.h5: truncated", hint="Copy it again."):
         explorer.worst("lensing")
 
 

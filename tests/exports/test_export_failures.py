@@ -146,7 +146,9 @@ def test_interrupt_leaves_nothing(quick_export, monkeypatch, tmp_path):
 def test_unfinished_run_is_refused(lens_run, tmp_path, refused, missing):
     shutil.copytree(lens_run.run.path, tmp_path / "run")
     (tmp_path / "run" / missing).unlink()
-    with refused(ArtefactError, tmp_path / "run", hint="train --resume") as caught:
+    with refused(
+        ArtefactError, tmp_path / "run", hint="config.yaml --resume -o"
+    ) as caught:
         export.export_run(
             Run.open(tmp_path / "run"),
             lens_run.parts.calibration,

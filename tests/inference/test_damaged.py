@@ -113,7 +113,7 @@ def test_damaged_saved_model(saved_model, refused, file, damage):
 def test_unfinished_run(run, refused, missing):
     (run / missing).unlink()
     words = (run, "training is not finished")
-    cannot_open(refused, run, *words, hint="train --resume")
+    cannot_open(refused, run, *words, hint="config.yaml --resume -o")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "text"])

@@ -60,7 +60,8 @@ def open_alerts(
     raise DataError(
         f"{path}: expected .avro, .npz, .h5 or a folder of .avro, found a file of "
         f"unknown suffix {path.suffix!r}",
-        hint="A pickle of arrays is read by: kastro data convert --from-pickle"
+        hint="A pickle of arrays is read by: kastro data convert FILE -o STORE "
+        "--from-pickle"
         if name.endswith((".pkl", ".pickle"))
         else "Save stamps (row, y, x, 3) as .npz; packets end with .avro.",
     )

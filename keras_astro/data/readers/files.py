@@ -14,8 +14,11 @@ from keras_astro.errors import DataError
 
 OnBad = Literal["raise", "quarantine"]
 
-# What every verb can do with a file that cannot be read.
-ASIDE = "Or set it aside: --on-bad quarantine of kastro predict and data convert."
+# What else can be done with a file that cannot be read; training has no such option.
+ASIDE = (
+    "kastro predict and kastro data convert set such files aside with "
+    "--on-bad quarantine."
+)
 
 LABELS = {"no_sub": 0, "sub": 1}
 

@@ -61,13 +61,16 @@ class GalaxyCutouts(Source):
         self.name, self.schema, self.files = name, schema, files
         self.rows: list[Row] = []
         self._latest: tuple[str, list[Cutout | DataError]] = ("", [])
-        ids, faults, shapes = [], [], Counter()
+        ids, shapes = [], Counter()
+        fault: DataError | None = None
         for i, file in enumerate(files):
             cutouts = self._read(file)
             self.rows += [Row(file, place) for place in range(len(cutouts))]
             ids += _ids(file, len(cutouts))
             shapes.update(c.image.shape for c in cutouts if isinstance(c, Cutout))
-            faults += [c for c in cutouts if isinstance(c, DataError)][:1]
+            fault = fault or next(
+                (c for c in cutouts if isinstance(c, DataError)), None
+            )
             if progress:
                 progress(i + 1, len(files))
         self.ids = np.array(ids, str)
@@ -75,9 +78,9 @@ class GalaxyCutouts(Source):
         if not shapes:
             raise DataError(
                 f"{name}: none of {len(files)} files can be used; the first, "
-                f"{next(iter(files), '')}: {faults[0] if faults else 'no image'}",
-                hint=faults[0].hint
-                if faults
+                f"{next(iter(files), '')}: {fault or 'no image'}",
+                hint=fault.hint
+                if fault
                 else "Give a FITS file, or a folder of FITS files.",
             )
         if on_bad == "raise":
@@ -159,7 +162,9 @@ class GalaxyCutouts(Source):
             if len(bad):
                 file, place = self.rows[start + bad[0]]
                 fault = self._read(file)[place]
-                mend = (isinstance(fault, DataError) and fault.hint) or "Repair it."
+                mend = "Cut all galaxies to one size."
+                if isinstance(fault, DataError):
+                    mend = fault.hint or "Repair it."
                 raise DataError(
                     f"{self.name}: {meta['id'][bad[0]]}: {meta['fault'][bad[0]]}",
                     hint=f"{mend} {ASIDE}",

@@ -70,7 +70,8 @@ def read_cutouts(file: BinaryIO, name: str) -> list[Cutout | DataError]:
             rows = list(_rows(pixels, planes))
         except DataError as error:
             # A fault of a whole cube is one of each galaxy in it.
-            found += [error] * (len(pixels) if pixels.ndim == 3 else 1)
+            fault = _kept(error)
+            found += [fault] * (len(pixels) if pixels.ndim == 3 else 1)
             continue
         found += [_cutout_or_fault(header, *row) for row in rows]
     return found
@@ -128,7 +129,12 @@ def _cutout_or_fault(header, pixels, planes) -> Cutout | DataError:
     try:
         return _cutout(header, pixels, planes)
     except DataError as error:
-        return error
+        return _kept(error)
+
+
+def _kept(error: DataError) -> DataError:
+    """An error without its traceback, which holds the pixels of the whole file."""
+    return DataError(str(error), hint=error.hint)
 
 
 def _cutout(header, pixels, planes) -> Cutout:
@@ -163,8 +169,7 @@ def _star(header, planes, scale: float, shape: tuple[int, int]):
         raise DataError(
             "expected the PSF: an extension PSF, or a keyword PSF_FWHM in arcsec; "
             "found none",
-            hint="Set it, such as: astropy.io.fits.setval('FILE.fits', 'PSF_FWHM', "
-            "value=0.7)",
+            hint=f"Set it, such as: {card.setting('PSF_FWHM', 0.7)}",
         )
     if not fwhm > 0 or not scale > 0:
         raise DataError(

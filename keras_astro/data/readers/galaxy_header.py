@@ -46,16 +46,40 @@ def electrons(header: Mapping) -> float:
             name, rate = text.removesuffix(end).strip(), True
     name, gain = UNITS.get(name, name), first_of(header, ("GAIN", "EGAIN"))
     seconds = first_of(header, TIME_KEYS) if rate else 1.0
-    known = name in ("electron", "photon") or (name in ("adu", "") and gain)
-    if not known or not seconds:
-        wanted = "EXPTIME" if known else "BUNIT = electron, or adu with GAIN"
-        key, value = ("EXPTIME", "60.0") if known else ("BUNIT", "'electron'")
+    if name not in ("electron", "photon", "adu", ""):
         raise DataError(
-            f"expected {wanted} in the header, found BUNIT = {text!r}",
-            hint=f"Set what is true of it: astropy.io.fits.setval(FILE, '{key}', "
-            f"value={value})",
+            "expected BUNIT = electron, or adu with GAIN in the header, found BUNIT = "
+            f"{text!r}",
+            hint="Bring the pixels to electrons, then say so: "
+            f"{setting('BUNIT', 'electron')}",
+        )
+    if name in ("adu", "") and not gain:
+        raise DataError(
+            f"expected GAIN in the header, with BUNIT = {text!r}, found none above 0",
+            hint="Set the electrons in a unit of the pixels, 1.0 where they are "
+            f"electrons: {setting('GAIN', 1.5)}",
+        )
+    if not seconds:
+        raise DataError(
+            f"expected EXPTIME in the header, with BUNIT = {text!r}, found none above "
+            "0",
+            hint=f"Set it in seconds: {setting('EXPTIME', 60.0)}",
         )
     return seconds * (gain if name in ("adu", "") else 1.0)
+
+
+def setting(key: str, value: float | str) -> str:
+    """How a keyword is written where it is read from.
+
+    Example:
+        >>> setting("GAIN", 1.5)[:54]
+        "astropy.io.fits.setval('FILE.fits', 'GAIN', value=1.5,"
+    """
+    # Without ext, astropy writes to the primary, wherever the image is.
+    return (
+        f"astropy.io.fits.setval('FILE.fits', {key!r}, value={value!r}, ext=0), where "
+        "ext is the number of the image's own extension."
+    )
 
 
 def pixel_scale(header: Mapping) -> float:
@@ -74,8 +98,7 @@ def pixel_scale(header: Mapping) -> float:
         if found is None:
             raise DataError(
                 "expected a WCS or PIXSCALE in the header, found neither",
-                hint="Set it in arcsec: astropy.io.fits.setval('FILE.fits', "
-                "'PIXSCALE', value=0.23)",
+                hint=f"Set it in arcsec: {setting('PIXSCALE', 0.23)}",
             )
         return found
     sides = 3600.0 * proj_plane_pixel_scales(wcs)
@@ -127,8 +150,7 @@ def noise_level(header: Mapping, planes: Mapping[str, np.ndarray], unit: float):
     raise DataError(
         "expected the noise: an extension IVAR, VAR or ERR, or a keyword SKYSIGMA, or "
         "SKYLEVEL and RDNOISE; found none",
-        hint="Set it in the image's unit: astropy.io.fits.setval(FILE, 'SKYSIGMA', "
-        "value=5.0)",
+        hint=f"Set it in the image's unit: {setting('SKYSIGMA', 5.0)}",
     )
 
 

@@ -95,7 +95,8 @@ def open_source(
     raise DataError(
         f"{path}: expected .h5, .npz, .zip, .fits, .jpg, .png or a folder of images, "
         f"found a file of unknown suffix {path.suffix!r}",
-        hint="A pickle of arrays is read by: kastro data convert --from-pickle"
+        hint="A pickle of arrays is read by: kastro data convert FILE -o STORE "
+        "--from-pickle"
         if name.endswith((".pkl", ".pickle"))
         else "Save it in one of these formats, e.g. arrays with numpy.savez.",
     )

@@ -159,7 +159,7 @@ def _open_fits(path: Path, schema: Schema, on_bad, progress) -> MemorySource:
     if not rows:
         raise DataError(
             f"{path}: none of {len(files)} files holds a spectrum",
-            hint="Check one of them with: kastro data describe",
+            hint="Check one of them with: kastro data describe FILE",
         )
     source = MemorySource(_stacked(rows, schema, str(path)))
     source.quarantined = quarantined

@@ -1,11 +1,14 @@
 """FITS cutouts of galaxies: what the header says, and what it fails to say."""
 
+import re
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from keras_astro.data.galaxy_schema import GALAXIES
 from keras_astro.data.readers import open_source
+from keras_astro.data.readers.galaxy_files import read_cutouts
 from keras_astro.data.readers.moffat import moffat_fwhm, profile
 from keras_astro.errors import DataError
 from keras_astro.inference.galaxy_rows import MeasurableGalaxies
@@ -109,8 +112,10 @@ def test_width_and_shape_of_a_psf_image(tmp_path):
 @pytest.mark.parametrize(
     ("header", "words", "hint"),
     [
-        ({"BUNIT": None}, "BUNIT = electron, or adu with GAIN", "'electron'"),
-        ({"BUNIT": "nanomaggy"}, "found BUNIT = 'nanomaggy'", "setval"),
+        ({"BUNIT": None}, "expected GAIN", "'GAIN', value"),
+        ({"BUNIT": "adu"}, "expected GAIN", "'GAIN', value"),
+        ({"BUNIT": "counts/s", "EXPTIME": 4.0}, "expected GAIN", "'GAIN', value"),
+        ({"BUNIT": "nanomaggy"}, "found BUNIT = 'nanomaggy'", "Bring the pixels"),
         ({"BUNIT": "electron/s"}, "expected EXPTIME", "'EXPTIME', value"),
         ({"SKYSIGMA": None}, "expected the noise", "'SKYSIGMA', value"),
         ({"PSF_FWHM": None}, "expected the PSF", "'PSF_FWHM', value"),
@@ -121,6 +126,33 @@ def test_width_and_shape_of_a_psf_image(tmp_path):
 def test_what_is_not_said_is_one_clear_error(tmp_path, refused, header, words, hint):
     with refused(DataError, "a.fits", words, hint=hint):
         open_source(write(tmp_path / "a.fits", **header), GALAXIES)
+
+
+def test_keywords_are_set_as_the_hint_says(tmp_path):
+    """Also of an image in an extension, whose own header is read."""
+    path = write(tmp_path / "a.fits", PSF_FWHM=None)
+    with fits.open(path) as hdus:
+        image = fits.ImageHDU(hdus[0].data, hdus[0].header, name="SCI")
+        image.writeto(tmp_path / "b.fits")
+    path = tmp_path / "b.fits"
+    with pytest.raises(DataError) as caught:
+        open_source(path, GALAXIES)
+    call = re.search(r"astropy.io.fits.setval\((.*?)\)", caught.value.hint)[1]
+    name, key, value, ext = call.split(", ")
+    assert (name, key, ext) == ("'FILE.fits'", "'PSF_FWHM'", "ext=0")
+    fits.setval(path, key.strip("'"), value=float(value.partition("=")[2]), ext=1)
+    assert read(path)["psf_fwhm_arcsec"] == pytest.approx([0.7])
+
+
+def test_faults_hold_no_pixels(tmp_path):
+    cube = np.stack([PIXELS, PIXELS])
+    write(tmp_path / "each.fits", cube, PSF_FWHM=None)
+    write(tmp_path / "whole.fits", cube, {"ERR": np.ones((3, 16, 16), "float32")})
+    for name in ("each.fits", "whole.fits"):
+        with (tmp_path / name).open("rb") as file:
+            faults = read_cutouts(file, name)
+        assert len(faults) == 2
+        assert all(fault.hint and not fault.__traceback__ for fault in faults)
 
 
 def test_files_at_fault_keep_their_rows(tmp_path, refused):
@@ -141,8 +173,11 @@ def test_files_at_fault_keep_their_rows(tmp_path, refused):
     assert blank.tolist() == [False, True, True, False, True, True]
     # A larger cutout is cut around its middle.
     np.testing.assert_array_equal(sample.inputs["image"][3, ..., 0], PIXELS)
-    with refused(DataError, "b.fits", "expected 16 x 16", hint="--on-bad quarantine"):
+    with refused(
+        DataError, "b.fits", "expected 16 x 16", hint="--on-bad quarantine"
+    ) as c:
         open_source(tmp_path, GALAXIES)
+    assert "Cut all galaxies to one size." in c.value.hint
     (tmp_path / "b.fits").unlink()
     with refused(DataError, "c.fits", hint="--on-bad quarantine") as caught:
         open_source(tmp_path, GALAXIES)
