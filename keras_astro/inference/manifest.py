@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -129,6 +130,18 @@ def from_onnx(path: Path) -> dict[str, Any]:
     return check(embedded(path), path)
 
 
+def finishing_command(run: Path) -> str:
+    """The command that finishes a run folder.
+
+    Only fine-tuning writes a parent's hash into settings.
+    """
+    config = run / "config.yaml"
+    text = config.read_text("utf-8") if config.is_file() else ""
+    if re.search(r"^  parent_sha256: '?[0-9a-f]{64}", text, re.MULTILINE):
+        return "the kastro finetune command that began it, and --resume"
+    return f"kastro train {config} --resume -o {run}"
+
+
 def from_run(path: Path) -> dict[str, Any]:
     """The manifest of a finished run folder.
 
@@ -139,8 +152,7 @@ def from_run(path: Path) -> dict[str, Any]:
     if not model.is_file() or not file.is_file():
         raise ArtefactError(
             f"{path}: training is not finished",
-            hint="Continue with: kastro train "
-            f"{path / 'config.yaml'} --resume -o {path}",
+            hint=f"Finish it with: {finishing_command(path)}",
         )
     try:
         manifest = check(json.loads(file.read_text()), path)

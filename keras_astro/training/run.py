@@ -14,6 +14,7 @@ from keras_astro import __version__
 from keras_astro.config import RunConfig
 from keras_astro.data.splits import Split
 from keras_astro.errors import ArtefactError, DataError, UsageError
+from keras_astro.inference.manifest import finishing_command
 from keras_astro.tasks.catalog import load_config
 from keras_astro.training.files import write_json, write_text
 
@@ -144,13 +145,9 @@ class Run:
 
         path = self.path / "model.keras"
         if not path.is_file():
-            moved = getattr(self.config, "finetune", None)
-            settings = self.path / "config.yaml"
-            again = f"kastro train {settings} --resume -o {self.path}"
-            if moved and moved.parent_sha256:
-                again = "the kastro finetune command that began it, and --resume"
             raise ArtefactError(
-                f"{self.path}: holds no trained model", hint=f"Finish it with: {again}"
+                f"{self.path}: holds no trained model",
+                hint=f"Finish it with: {finishing_command(self.path)}",
             )
         return load_model(path)
 

@@ -16,6 +16,7 @@ from keras_astro.errors import ArtefactError, ConfigError, DataError, UsageError
 from keras_astro.evaluation.adaptation import adaptation_section, read_adapted
 from keras_astro.evaluation.evaluate import leaked_fraction, trained_groups
 from keras_astro.inference.manifest import read_manifest
+from keras_astro.inference.predictor import open_predictor
 from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import simulate
@@ -103,6 +104,8 @@ def test_an_unfinished_move_is_finished_by_the_command_that_began_it(
     )
     with refused(ArtefactError, "no trained model", hint="kastro finetune command"):
         Run(tmp_path).load_model()
+    with refused(ArtefactError, "not finished", hint="kastro finetune command"):
+        open_predictor(tmp_path)
 
 
 def test_rows_whose_labels_were_used_count_as_trained_on(moved):
