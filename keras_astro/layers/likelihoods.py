@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+
 import keras
 import numpy as np
 from keras import ops
@@ -14,7 +16,7 @@ from keras_astro.registry import register
 LEAST_SCALE = 1e-3
 
 
-class Likelihood(keras.layers.Layer):
+class Likelihood(keras.layers.Layer, abc.ABC):
     """Adds the negative log-likelihood of data around a prediction as a loss.
 
     `loss += -mean_rows sum_features log p(x | x')`, in nats
@@ -75,9 +77,9 @@ class Likelihood(keras.layers.Layer):
             name="log_scale",
         )
 
+    @abc.abstractmethod
     def standard(self):
         """Distribution of the deviation `r`."""
-        raise NotImplementedError
 
     def current_scale(self):
         """The scale with its present weights."""

@@ -6,6 +6,7 @@ nuisance to which `ConsistentEncoder` makes a code blind.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 
 import keras
@@ -20,7 +21,7 @@ from keras_astro.registry import register
 LIGHT_KM_PER_S = 299792.458
 
 
-class Nuisance(DrawingLayer):
+class Nuisance(DrawingLayer, abc.ABC):
     """A random change, drawn anew for each row.
 
     Args:
@@ -40,9 +41,9 @@ class Nuisance(DrawingLayer):
             )
         self.size = size
 
+    @abc.abstractmethod
     def perturb(self, inputs, seed):
         """The changed input, with draws from `seed`, an integer or a generator."""
-        raise NotImplementedError
 
     def call(self, inputs, training=None):
         return self.perturb(inputs, self.draws) if training else inputs

@@ -7,6 +7,7 @@ own layers are not used: Keras 3 does not see their weights.
 
 from __future__ import annotations
 
+import abc
 import functools
 
 import keras
@@ -17,7 +18,7 @@ from keras_astro.losses.divergence import probability
 from keras_astro.registry import register
 
 
-class Prior(keras.layers.Layer):
+class Prior(keras.layers.Layer, abc.ABC):
     """A distribution of codes, in single precision whatever the global policy is.
 
     Args:
@@ -28,9 +29,9 @@ class Prior(keras.layers.Layer):
         super().__init__(dtype=dtype, **kwargs)
         self.latent_dim = latent_dim
 
+    @abc.abstractmethod
     def distribution(self):
         """The distribution with its present weights."""
-        raise NotImplementedError
 
     def call(self, inputs):
         return self.distribution().log_prob(inputs)

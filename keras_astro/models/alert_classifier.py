@@ -38,8 +38,9 @@ class ClassifierParts:
         decoder: `z` to frame.
         head: Standardised code, and what stands beside it, to logits.
         classes: Names of the logits.
-        features: Number of metadata features; 0 without metadata.
-        measures: Whether measures stand beside the code.
+        metadata: Of what stands beside the code, the layer that standardises packet
+            metadata; None without.
+        measures: The same of measures.
     """
 
     stem: keras.Model
@@ -47,8 +48,13 @@ class ClassifierParts:
     decoder: keras.Model
     head: keras.Model
     classes: Sequence[str]
-    features: int = 0
-    measures: bool = False
+    metadata: KnownFeatures | None = None
+    measures: BoundedStandardise | None = None
+
+    @property
+    def features(self) -> int:
+        """Number of metadata features; 0 without metadata."""
+        return 0 if self.metadata is None else self.metadata.mean.shape[0]
 
 
 @dataclass
@@ -72,8 +78,7 @@ def alert_classifier(
     """Joins the pieces into one functional model with named outputs.
 
     Logits are averaged over `turns` orientations of each frame. Statistics (of codes,
-    metadata and measures, temperature, score reference) are set on the layers
-    afterwards.
+    temperature, score reference) are set on the layers afterwards.
 
     Returns:
         Inputs `stamps` `(batch, y, x, 3)` and, with features, `metadata`
@@ -108,15 +113,15 @@ def beside_codes(parts: ClassifierParts, measures, metadata) -> Callable:
     """What puts standardised features and measures beside a code, as a head reads it.
 
     Args:
-        parts: Which of them there are.
+        parts: The layers that standardise them.
         measures: `(batch, measure)`.
         metadata: `(batch, feature)`; None without features.
     """
     beside = []
-    if parts.features:
-        beside.append(KnownFeatures(name="known_features")(metadata))
-    if parts.measures:
-        beside.append(BoundedStandardise(name="known_measures")(measures))
+    if parts.metadata is not None:
+        beside.append(parts.metadata(metadata))
+    if parts.measures is not None:
+        beside.append(parts.measures(measures))
     if not beside:
         return lambda code: code
     join = layers.Concatenate(name="code_and_features")

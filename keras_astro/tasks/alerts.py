@@ -17,7 +17,7 @@ from keras_astro.models import alert_classifier, alert_networks
 from keras_astro.simulate.alert_config import AlertSimulation
 from keras_astro.simulate.alerts import iter_simulate
 from keras_astro.tasks.alerts_adaptation import AlertsAdaptation
-from keras_astro.tasks.alerts_assembly import Networks, assembled
+from keras_astro.tasks.alerts_assembly import assembled
 from keras_astro.tasks.alerts_config import AlertsConfig
 from keras_astro.tasks.alerts_histories import TURNS, history_stage
 from keras_astro.tasks.alerts_networks import reads_measures, trained_parts
@@ -177,17 +177,22 @@ class AlertsTask(Task):
         """Joins the pieces; the calibration rows set temperature and p-values."""
         joint = models.get("joint")
         encoder, decoder = trained_parts(joint or models["autoencoder"])
-        networks = Networks(
+        pieces = alert_classifier.ClassifierParts(
             stem=prepared.stem,
             encoder=encoder,
             decoder=decoder,
             head=joint.get_layer("head") if joint else models["classifier"],
-            beside=prepared.beside,
-            history=models.get("history"),
+            classes=CLASSES,
+            metadata=prepared.beside.metadata,
+            measures=prepared.beside.measures,
         )
-        statistics = code_statistics(encoder, prepared.train.frames)
         return assembled(
-            config, networks, parts, statistics, standardised=joint is None
+            config,
+            pieces,
+            parts,
+            code_statistics(encoder, prepared.train.frames),
+            standardised=joint is None,
+            history=models.get("history"),
         )
 
     def adaptation(self, config, model, parts, observed, labelled):

@@ -15,7 +15,7 @@ from keras_astro.metrics.classification import balanced_accuracy
 from keras_astro.metrics.domains import domain_auc
 from keras_astro.models import alert_classifier
 from keras_astro.preprocessing.stamps import orientations
-from keras_astro.tasks.alerts_assembly import Networks, assembled
+from keras_astro.tasks.alerts_assembly import assembled
 from keras_astro.tasks.alerts_calibration import best_temperature
 from keras_astro.tasks.alerts_config import AlertsConfig
 from keras_astro.tasks.alerts_networks import build_head
@@ -247,13 +247,16 @@ class AlertsAdaptation(Adaptation):
         }
 
     def _joined(self) -> keras.Model:
-        stem, *moved = (self.model.get_layer(name) for name in ("stem", *MOVED))
-        rows = self.reference
-        statistics = code_statistics(moved[0], self._read(rows).frames)
-        parts = Parts(self.parts.train, rows, rows, rows)
-        return assembled(
-            self.config, Networks(stem, *moved, self.beside), parts, statistics
+        pieces = alert_classifier.ClassifierParts(
+            *(self.model.get_layer(name) for name in ("stem", *MOVED)),
+            classes=CLASSES,
+            metadata=self.beside.metadata,
+            measures=self.beside.measures,
         )
+        rows = self.reference
+        statistics = code_statistics(pieces.encoder, self._read(rows).frames)
+        parts = Parts(self.parts.train, rows, rows, rows)
+        return assembled(self.config, pieces, parts, statistics)
 
 
 def _mean(weights: list, shares: list[float]) -> list[list[np.ndarray]]:

@@ -108,12 +108,6 @@ class Beside:
             found.append(np.asarray(self.measures(raw.measures)))
         return np.concatenate(found, axis=1)
 
-    def copy_to(self, model: keras.Model) -> None:
-        """Gives the layers of a full model their statistics."""
-        for layer in (self.metadata, self.measures):
-            if layer is not None:
-                model.get_layer(layer.name).set_reference(layer.mean, layer.sd)
-
 
 def read_rows(stem: keras.Model, source: Source) -> Raw:
     """What a stem and a table say of the rows of a source, in blocks."""

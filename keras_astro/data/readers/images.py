@@ -75,7 +75,7 @@ class ImageZip(FileSource):
                 f"{member}: damaged inside the archive",
                 hint="Copy or download the archive again.",
             ) from error
-        except (RuntimeError, NotImplementedError) as error:
+        except RuntimeError as error:
             raise DataError(
                 f"{member}: encrypted or packed unusually",
                 hint="Pack it anew without a password.",
