@@ -11,6 +11,17 @@ from keras_astro.errors import ConfigError
 from keras_astro.registry import register
 
 
+def asinh(x):
+    """Inverse hyperbolic sine by logarithm and root: small runtimes have none.
+
+    Example:
+        >>> round(float(asinh(ops.array(-2.0))), 4)
+        -1.4436
+    """
+    magnitude = ops.abs(x)
+    return ops.sign(x) * ops.log(magnitude + ops.sqrt(magnitude * magnitude + 1.0))
+
+
 @register()
 class PeakNormalise(keras.layers.Layer):
     """Divides each image by its brightest pixel, so that any linear unit will do.
@@ -101,11 +112,7 @@ class AsinhStretch(keras.layers.Layer):
         self.softening = softening
 
     def call(self, images):
-        # Written with log and sqrt: small runtimes have no asinh.
-        scaled = images / self.softening
-        magnitude = ops.abs(scaled)
-        stretched = ops.log(magnitude + ops.sqrt(magnitude * magnitude + 1.0))
-        return ops.sign(scaled) * stretched / math.asinh(1.0 / self.softening)
+        return asinh(images / self.softening) / math.asinh(1.0 / self.softening)
 
     def get_config(self):
         return super().get_config() | {"softening": self.softening}

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_astro.preprocessing.images import asinh
 from keras_astro.preprocessing.stamps import (
     DIFFERENCE,
     SCIENCE,
@@ -41,12 +42,12 @@ class StampMeasures(keras.layers.Layer):
     Columns, mostly of each of the three images and as asinh of the ratio to the noise:
     light within four radii, in the noise of the difference, the template's again in its
     own, and light in four rings; how the light in the middle changed, in the noise of
-    the difference, and the share of the difference in it;
-    offset, size, ellipticity and concentration of the positive light; brightest and
-    lowest pixel, and how many pixels are negative; how many blocks are bright, how many
-    of these are peaks, and how far away the nearest peak and the nearest but the source
-    are. Of light, what is known counts, in the noise of as many pixels. On stamps of an
-    odd side none changes when the stamp is turned.
+    the difference, and the share of the difference in it; offset, size, ellipticity and
+    concentration of the positive light; brightest and lowest pixel, and how many pixels
+    are negative; how many blocks are bright, how many of these are peaks, and how far
+    away the nearest peak and the nearest but the source are. Of light, what is known
+    counts, in the noise of as many pixels. On stamps of an odd side none changes when
+    the stamp is turned.
 
     Input shape: values and validity as of `ValidPixels`, each `(batch, y, x, 3)`,
         square; sky and noise as of `SkyStatistics`, each `(batch, 1, 1, 3)`.
@@ -115,17 +116,17 @@ def _light(image, known, noise, radius) -> list:
         light, count = light + rings[i], count + pixels[i]
         root = ops.sqrt(ops.maximum(count, 1.0))
         seen = light / root
-        found.append(_logarithmic(seen / unit))
-        found.append(_logarithmic(seen[:, TEMPLATE:DIFFERENCE] / own))
+        found.append(asinh(seen / unit))
+        found.append(asinh(seen[:, TEMPLATE:DIFFERENCE] / own))
         if i == STAR:
             star = seen
     for ring, number in zip(rings[2:], pixels[2:], strict=True):
         root = ops.sqrt(ops.maximum(number, 1.0))
-        found.append(_logarithmic(ring / (noise * root)))
+        found.append(asinh(ring / (noise * root)))
     science, template = star[:, SCIENCE:TEMPLATE], star[:, TEMPLATE:DIFFERENCE]
     difference = star[:, DIFFERENCE:]
     whole = ops.abs(template) + ops.abs(difference) + unit
-    return [*found, _logarithmic((science - template) / unit), difference / whole]
+    return [*found, asinh((science - template) / unit), difference / whole]
 
 
 def _shape(image, noise, radius, y, x) -> list:
@@ -154,8 +155,8 @@ def _levels(image, noise, radius) -> list:
     peak, trough = (image[..., : np.sum(radius <= r)] for r in (PEAK, TROUGH))
     negative = ops.cast(trough < NEGATIVE * noise, image.dtype)
     return [
-        _logarithmic(ops.max(peak, axis=-1, keepdims=True) / noise),
-        _logarithmic(ops.min(trough, axis=-1, keepdims=True) / noise),
+        asinh(ops.max(peak, axis=-1, keepdims=True) / noise),
+        asinh(ops.min(trough, axis=-1, keepdims=True) / noise),
         ops.log(1.0 + ops.sum(negative, axis=-1, keepdims=True)),
     ]
 
@@ -185,9 +186,3 @@ def _neighbours(values, valid, sky, noise) -> list:
         NOWHERE - ops.max(peaks * nearer, axis=-1, keepdims=True),
         NOWHERE - ops.max(peaks * (other * nearer), axis=-1, keepdims=True),
     ]
-
-
-def _logarithmic(x):
-    """Its asinh, by logarithm and root: small runtimes have no asinh."""
-    magnitude = ops.abs(x)
-    return ops.sign(x) * ops.log(magnitude + ops.sqrt(magnitude * magnitude + 1.0))

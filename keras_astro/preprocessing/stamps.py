@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_astro.data.alert_schema import SENTINEL
 from keras_astro.errors import ConfigError
+from keras_astro.preprocessing.images import asinh
 from keras_astro.registry import register
 
 # Channels of a stamp.
@@ -218,11 +219,7 @@ class StretchStamps(keras.layers.Layer):
         self.softening = softening
 
     def call(self, frames):
-        scaled = frames / self.softening
-        magnitude = ops.abs(scaled)
-        # Written with log and sqrt: small runtimes have no asinh.
-        stretched = ops.log(magnitude + ops.sqrt(magnitude * magnitude + 1.0))
-        return ops.sign(scaled) * stretched / 3.0
+        return asinh(frames / self.softening) / 3.0
 
     def get_config(self):
         return super().get_config() | {"softening": self.softening}
